@@ -1,0 +1,101 @@
+"""WebSocket side of a venue."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.records import DepthIds
+from orderflow_recorder.domain.streams import Stream
+
+
+class DataNote(msgspec.Struct, frozen=True, gc=False):
+    """A market-data frame: its wire stream name, and the ids if it is a depth diff."""
+
+    stream: str
+    depth: DepthIds | None = None
+
+
+class AckNote(msgspec.Struct, frozen=True):
+    """The venue acknowledged request ``request_id``; that proves nothing about the stream."""
+
+    request_id: int | None
+
+
+class RejectNote(msgspec.Struct, frozen=True):
+    """The venue refused request ``request_id``."""
+
+    request_id: int | None
+    code: int | None
+    message: str
+
+
+class ShutdownNote(msgspec.Struct, frozen=True):
+    """The venue announced that it will close this socket."""
+
+
+class BadNote(msgspec.Struct, frozen=True):
+    """Not a frame the venue documents."""
+
+    reason: str
+
+
+FrameNote: TypeAlias = DataNote | AckNote | RejectNote | ShutdownNote | BadNote
+
+
+class FeedClosedError(Exception):
+    """The socket is gone; ``reason`` says why (close code, reset, ping timeout …)."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        self.reason = reason
+        super().__init__(reason)
+
+
+class FeedConnection(Protocol):
+    """One open socket."""
+
+    url: str
+
+    async def recv(self) -> bytes:
+        """Return the next frame as received.
+
+        Raises:
+            FeedClosedError: The socket is gone.
+        """
+        ...
+
+    async def subscribe(self, streams: Sequence[Stream]) -> None:
+        """Ask for more streams, in frames the venue accepts, at the pace it allows."""
+        ...
+
+    async def unsubscribe(self, streams: Sequence[Stream]) -> None:
+        """Give streams up."""
+        ...
+
+    async def close(self) -> None:
+        """Close politely; never raises."""
+        ...
+
+
+class Feed(Protocol):
+    """Opens sockets of one market and reads what continuity needs from a frame."""
+
+    market: Market
+
+    def route_of(self, stream: Stream) -> str:
+        """Return the route that carries ``stream``: ``''`` on spot, ``/public`` or ``/market``."""
+        ...
+
+    async def connect(self, route: str, streams: Sequence[Stream]) -> FeedConnection:
+        """Open a socket on ``route`` that asks for ``streams``.
+
+        Raises:
+            VenueUnreachableError: No socket could be opened; the text names URL and reason.
+        """
+        ...
+
+    def inspect(self, frame: bytes) -> FrameNote:
+        """Say what ``frame`` is. Never raises."""
+        ...

@@ -1,0 +1,72 @@
+"""REST side of a venue: every answer comes back raw, to be journaled before it is used."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.records import Instrument
+
+
+class RestAnswer(msgspec.Struct, frozen=True):
+    """One successful answer.
+
+    Attributes:
+        market: Which venue host answered.
+        path: E.g. ``/api/v3/depth``.
+        params: The query as sent.
+        symbol: Upper case, or none.
+        receive_time: ns since the epoch.
+        body: JSON as received.
+    """
+
+    market: Market
+    path: str
+    params: Mapping[str, str]
+    symbol: str | None
+    receive_time: int
+    body: bytes
+
+
+class Venue(Protocol):
+    """Asks one market's REST host, under its weight budget.
+
+    Every method waits for budget before it sends, and raises
+    `VenueUnreachableError`, `RateLimitedError` or `VenueRefusedError`.
+    """
+
+    market: Market
+
+    async def snapshot(self, symbol: str) -> RestAnswer:
+        """Return the deepest book the market gives (spot 5000, futures 1000 levels)."""
+        ...
+
+    async def exchange_info(self) -> RestAnswer:
+        """Return the market's symbols."""
+        ...
+
+    async def latest_id(self, symbol: str, stream: str) -> int | None:
+        """Return the newest id the venue has for ``stream``, to tell quiet from silent.
+
+        Returns:
+            Last update id for depth and book streams, trade id for ``trade``, aggregate id for
+            ``aggTrade``; none for streams that cannot be asked for.
+        """
+        ...
+
+    async def server_time(self) -> int:
+        """Return the venue's clock, ns since the epoch."""
+        ...
+
+    def snapshot_id(self, answer: RestAnswer) -> int:
+        """Return ``lastUpdateId`` of a snapshot answer; `FrameError` if it is not one."""
+        ...
+
+    def instruments(self, answer: RestAnswer) -> Sequence[Instrument]:
+        """Return the symbols of an exchange-info answer; `FrameError` if it is not one."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
