@@ -79,6 +79,10 @@ class JournalWriter(Protocol):
         """Append an event; ``instance`` and ``run_id`` are in the segment's header."""
         ...
 
+    def append_last_words(self, event: RecorderEvent) -> None:
+        """Write ``event`` after `DiskFullError`, from a reserve kept for it; best effort, never raises."""
+        ...
+
     def flush(self) -> None:
         """Hand everything appended to the operating system; switch segment where it is time."""
         ...

@@ -1,0 +1,160 @@
+"""The collector's run: all markets into one journal, flushed, synced, and stopped cleanly."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from loguru import logger
+
+from orderflow_recorder.collector.intake import Counters, Intake
+from orderflow_recorder.collector.market_client import MarketClient, MarketStats
+from orderflow_recorder.domain.errors import DiskFullError
+from orderflow_recorder.domain.events import EventKind
+from orderflow_recorder.ports.clock import Clock
+from orderflow_recorder.ports.journal import JournalWriter
+
+RESUME_POLL_S: Final = 1.0
+"""A full disk is looked at again that often."""
+
+
+class CollectorStats(msgspec.Struct, frozen=True):
+    """How the collector does right now."""
+
+    state: str
+    """``recording``, ``disk full`` or ``stopped``."""
+    counters: Counters
+    markets: Mapping[str, MarketStats]
+    last_error: str | None
+
+
+class Collector:
+    """Records every market of ``clients`` until told to stop.
+
+    Args:
+        clients: One per market.
+        writer: The journal.
+        intake: The way into it (same writer).
+        clock: Time.
+        flush_s: The journal is flushed that often.
+        fsync_s: And made durable that often.
+        run_detail: What `RUN_STARTED` says: version, settings without secrets.
+    """
+
+    def __init__(
+        self,
+        clients: Sequence[MarketClient],
+        writer: JournalWriter,
+        intake: Intake,
+        clock: Clock,
+        *,
+        flush_s: float,
+        fsync_s: float,
+        run_detail: Mapping[str, Any],
+    ) -> None:
+        """Connect nothing yet."""
+        self._clients = clients
+        self._writer = writer
+        self._intake = intake
+        self._clock = clock
+        self._flush_s = flush_s
+        self._fsync_s = fsync_s
+        self._run_detail = run_detail
+        self._state = "recording"
+        self._last_error: str | None = None
+
+    def stats(self) -> CollectorStats:
+        """Return how the collector does."""
+        markets = {str(client.plan.market): client.stats() for client in self._clients}
+        errors = [market.last_error for market in markets.values() if market.last_error]
+        return CollectorStats(
+            state=self._state,
+            counters=self._intake.counters,
+            markets=markets,
+            last_error=self._last_error or (errors[0] if errors else None),
+        )
+
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Record until ``stop`` is set, then close sockets and journal.
+
+        Returns:
+            False where it was stopped while the disk was full, true otherwise.
+        """
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            started = False
+            while not stop.is_set():
+                try:
+                    if not started:
+                        self._begin()
+                        started = True
+                    await self._record(stopping)
+                except* DiskFullError as errors:
+                    await self._wait_for_room(_first(errors), stop, stopping)
+            return self._end()
+        finally:
+            stopping.cancel()
+            self._writer.close()
+
+    def _begin(self) -> None:
+        self._intake.event(EventKind.RUN_STARTED, detail=self._run_detail)
+        self._writer.flush()
+
+    def _end(self) -> bool:
+        recording = self._state == "recording"
+        self._state = "stopped"
+        if recording:
+            try:
+                self._intake.event(EventKind.RUN_STOPPED, detail={"reason": "asked to stop"})
+                self._writer.flush()
+            except DiskFullError as error:
+                logger.error("{}", error)
+                return False
+        return recording
+
+    async def _record(self, stopping: asyncio.Task[bool]) -> None:
+        """Run everything until asked to stop or until the disk is full."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(client.run()) for client in self._clients]
+                tasks += [group.create_task(self._flush()), group.create_task(self._sync())]
+                await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            if self._state == "recording":
+                self._writer.flush()
+
+    async def _flush(self) -> None:
+        while True:
+            await self._clock.sleep(self._flush_s)
+            self._writer.flush()
+
+    async def _sync(self) -> None:
+        while True:
+            await self._clock.sleep(self._fsync_s)
+            # fsync may take long on a busy disk: the sockets must be read meanwhile.
+            await asyncio.to_thread(self._writer.sync)
+
+    async def _wait_for_room(self, error: DiskFullError, stop: asyncio.Event, stopping: asyncio.Task[bool]) -> None:
+        stopped_at = self._clock.now_ns()
+        self._state, self._last_error = "disk full", str(error)
+        logger.error("{}", error)
+        detail = {"path": error.path, "free_bytes": error.free_bytes, "needed_bytes": error.needed_bytes}
+        self._writer.append_last_words(self._intake.make_event(EventKind.DISK_FULL, detail=detail))
+        while not stop.is_set():
+            nap = asyncio.create_task(self._clock.sleep(RESUME_POLL_S))
+            await asyncio.wait([nap, stopping], return_when=asyncio.FIRST_COMPLETED)
+            nap.cancel()
+            if not stop.is_set() and self._writer.resume():
+                self._state, self._last_error = "recording", None
+                logger.warning("there is room on the disk again: recording goes on")
+                self._intake.event(EventKind.INGESTION_RESUMED, detail={"stopped_at": stopped_at})
+                return
+
+
+def _first(errors: BaseExceptionGroup[DiskFullError]) -> DiskFullError:
+    """Return one error of a group that may be nested."""
+    for error in errors.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    raise ValueError("an exception group is never empty")
