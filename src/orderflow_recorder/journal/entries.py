@@ -1,0 +1,148 @@
+"""From bytes of a segment to journal entries: cuts lines, decodes them, keeps count of the place."""
+
+from typing import Final
+
+import msgspec
+
+from orderflow_recorder.domain.positions import Position
+from orderflow_recorder.journal.lines import HEADER, Line, bad_payload, decode_line
+from orderflow_recorder.ports.journal import EntryKind, JournalEntry
+
+LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
+_KEPT_OF_A_LONGER_LINE_BYTES: Final = 1 << 16
+
+
+class EntryDecoder:
+    """Takes blocks of one segment in order and returns the entries that are complete.
+
+    Attributes:
+        position: Where the first line begins that has not been returned yet.
+    """
+
+    def __init__(self, position: Position) -> None:
+        """Begin at ``position``, without a header's context."""
+        self.begin(position)
+
+    def begin(self, position: Position, *, header: bytes | None = None) -> None:
+        """Forget the bytes that wait for their line break, and go on somewhere else.
+
+        Args:
+            position: Where the next block comes from.
+            header: The segment's first line, if the next block is not its beginning.
+        """
+        self.position = position
+        self._pieces: list[bytes] = []
+        self._forget_tail()
+        self._instance = ""
+        self._run_id = ""
+        if header is not None:
+            self._entry(header, position, position)
+
+    def feed(self, block: bytes) -> list[JournalEntry]:
+        """Return the entries whose line break is in ``block``."""
+        cut = block.rfind(b"\n")
+        if cut < 0:
+            self._wait_for_line_break(block)
+            return []
+        text = b"".join([*self._pieces, block[:cut]])
+        dropped = self._dropped_bytes
+        self._forget_tail()
+        if cut + 1 < len(block):
+            self._wait_for_line_break(block[cut + 1 :])
+        return self._entries(text, dropped)
+
+    def finish(self) -> list[JournalEntry]:
+        """Return the last line of a file that does not end with a line break, if there is one."""
+        text = b"".join(self._pieces)
+        if not text:
+            return []
+        start = self.position
+        end = self.position = Position(start.segment, start.offset + len(text) + self._dropped_bytes)
+        self._forget_tail()
+        entry = self._entry(text, start, end)
+        return [] if entry is None else [entry]
+
+    def _forget_tail(self) -> None:
+        self._pieces = []
+        self._waiting_bytes = self._dropped_bytes = 0
+
+    def _wait_for_line_break(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes > LONGEST_LINE_BYTES:
+            # No entry is that long: the file is damaged here. Keep the beginning for the report.
+            kept = b"".join(self._pieces)[:_KEPT_OF_A_LONGER_LINE_BYTES]
+            self._dropped_bytes += self._waiting_bytes - len(kept)
+            self._pieces = [kept]
+            self._waiting_bytes = len(kept)
+
+    def _entries(self, text: bytes, dropped: int) -> list[JournalEntry]:
+        entries = []
+        start = self.position
+        for line in text.split(b"\n"):
+            end = Position(start.segment, start.offset + len(line) + 1 + dropped)
+            if dropped:
+                entry: JournalEntry | None = _corrupt(
+                    line, start, end, f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
+                )
+                dropped = 0
+            else:
+                entry = self._entry(line, start, end)
+            if entry is not None:
+                entries.append(entry)
+            start = end
+        self.position = start
+        return entries
+
+    def _entry(self, text: bytes, start: Position, end: Position) -> JournalEntry | None:
+        try:
+            line = decode_line(text)
+            if line.k == EntryKind.FRAME and line.market is not None and line.d:
+                return JournalEntry(
+                    EntryKind.FRAME,
+                    start,
+                    end,
+                    line.t,
+                    bytes(line.d),
+                    self._instance,
+                    self._run_id,
+                    line.market,
+                    connection=line.c,
+                )
+            if line.k == HEADER:
+                self._instance = line.instance
+                self._run_id = line.run
+                return None
+            return self._rarer_entry(line, text, start, end)
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+            return _corrupt(text, start, end, str(error))
+
+    def _rarer_entry(self, line: Line, text: bytes, start: Position, end: Position) -> JournalEntry:
+        kind = EntryKind(line.k)
+        if kind is EntryKind.EVENT:
+            payload = text
+        elif kind is EntryKind.BAD:
+            payload = bad_payload(line)
+        elif line.market is not None and line.d and kind is not EntryKind.CORRUPT:
+            payload = bytes(line.d)
+        else:
+            message = f"expected market and d in a line of kind {line.k!r}"
+            raise ValueError(message)
+        return JournalEntry(
+            kind,
+            start,
+            end,
+            line.t,
+            payload,
+            self._instance,
+            self._run_id,
+            line.market,
+            line.symbol,
+            line.path,
+            line.c,
+            line.reason,
+        )
+
+
+def _corrupt(text: bytes, start: Position, end: Position, reason: str) -> JournalEntry:
+    return JournalEntry(EntryKind.CORRUPT, start, end, 0, text, reason=reason)
