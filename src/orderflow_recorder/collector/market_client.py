@@ -23,6 +23,7 @@ from orderflow_recorder.ports.venue import Venue
 class MarketStats(msgspec.Struct, frozen=True):
     """How one market does right now."""
 
+    frames: int
     sockets: int
     sockets_open: int
     streams: int
@@ -75,6 +76,7 @@ class MarketClient:
         errors = [error for slot in slots if not slot.connected and (error := slot.last_error)]
         errors += [watch.last_error for watch in watches if watch.silent and watch.last_error]
         return MarketStats(
+            frames=sum(slot.frames for slot in slots),
             sockets=len(slots),
             sockets_open=len(watches),
             streams=sum(len(slot.streams) for slot in slots),

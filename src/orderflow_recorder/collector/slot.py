@@ -55,6 +55,7 @@ class Slot:
         self.reconnects = 0
         self.last_error: str | None = None
         self.watch: Watch | None = None
+        self._frames_before = 0
         self._feed = feed
         self._intake = intake
         self._clock = clock
@@ -72,6 +73,11 @@ class Slot:
     def connected(self) -> bool:
         """Return whether a socket is open."""
         return self.watch is not None
+
+    @property
+    def frames(self) -> int:
+        """Return how many frames came since the start."""
+        return self._frames_before + sum(line.frames for line in self._open_lines())
 
     async def add(self, streams: Sequence[Stream]) -> None:
         """Take on more streams, on the open socket if there is one."""
@@ -200,6 +206,7 @@ class Slot:
     async def _drop_replacement(self, line: Line) -> None:
         self._log.warning("replacement socket lost: {}", _why_ended(line))
         self._next = self._retire = None
+        self._frames_before += line.frames
         await line.close()
         self._rotation.on_open_failed(self._clock.monotonic())
 
@@ -208,6 +215,7 @@ class Slot:
         overlap_s = self._retire.overlap_s if self._retire else 0.0
         self._event(EventKind.ROTATED, new, from_connection=old.line.number, overlap_s=round(overlap_s, 3))
         self._next = self._retire = None
+        self._frames_before += old.line.frames
         watch = self._watch(new)
         await old.close()
         await old.line.close()
@@ -264,6 +272,7 @@ class Slot:
 
     async def _close(self) -> None:
         lines, watch = self._open_lines(), self.watch
+        self._frames_before += sum(line.frames for line in lines)
         opening, self._opening = self._opening, None
         self.watch = self._next = self._retire = None
         if opening is not None:

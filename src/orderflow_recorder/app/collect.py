@@ -1,0 +1,228 @@
+"""Composes the collector process: journal, feeds, REST, clients, housekeeping, health."""
+
+import asyncio
+import os
+import random
+import ssl
+import uuid
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import httpx
+from loguru import logger
+
+from orderflow_recorder import __version__
+from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.health import CollectorHealth, MarketHealth
+from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
+from orderflow_recorder.binance.feed import BinanceFeed
+from orderflow_recorder.binance.rest import BinanceVenue, default_budget
+from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
+from orderflow_recorder.core.budget import RequestBudget
+from orderflow_recorder.domain.errors import JournalLockedError
+from orderflow_recorder.domain.events import EventKind
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.journal.retention import delete_expired
+from orderflow_recorder.journal.writer import FileJournalWriter
+
+LOCK_PATIENCE_S = 15.0
+"""An earlier collector that lost its supervisor may still be draining: wait so long for its lock."""
+
+HOUSEKEEPING_S = 60.0
+HEALTH_S = 1.0
+SINKS = ("postgres",)
+"""Who must have passed a segment before it may be deleted."""
+
+
+async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callable[[CollectorHealth], None]) -> bool:
+    """Record until ``stop`` is set.
+
+    Args:
+        settings: What to record.
+        stop: Set to end cleanly.
+        publish: Takes the health once a second.
+
+    Returns:
+        False where it was stopped while the disk was full.
+
+    Raises:
+        JournalLockedError: Another collector keeps this journal.
+        DiskFullError: There is no room to begin.
+    """
+    clock = SystemClock()
+    run_id = str(uuid.uuid4())
+    writer = await _open_journal(settings, clock, run_id)
+    intake = Intake(writer, clock, instance=settings.instance_id, run_id=run_id)
+    if writer.torn is not None:
+        logger.warning("cut a torn line of {} bytes off segment {}", writer.torn.bytes, writer.torn.segment)
+        intake.event(EventKind.TORN_TAIL_CUT, detail={"segment": writer.torn.segment, "bytes": writer.torn.bytes})
+    async with AsyncExitStack() as stack:
+        budgets: dict[Market, RequestBudget] = {}
+        clients = []
+        for market in settings.markets:
+            budgets[market] = default_budget(market, clock.monotonic())
+            clients.append(_client(settings, market, clock, intake, budgets[market], stack))
+        collector = Collector(
+            clients,
+            writer,
+            intake,
+            clock,
+            flush_s=settings.journal_flush_ms / 1000,
+            fsync_s=settings.journal_fsync_seconds,
+            run_detail={"version": __version__, "settings": settings.public()},
+        )
+        report = _Reporter(collector, writer, clock, budgets)
+        side_tasks = [
+            asyncio.create_task(_housekeeping(settings, clock)),
+            asyncio.create_task(_report(report, clock, publish)),
+        ]
+        try:
+            return await collector.run(stop)
+        finally:
+            for task in side_tasks:
+                task.cancel()
+            await asyncio.gather(*side_tasks, return_exceptions=True)
+
+
+async def _open_journal(settings: Settings, clock: SystemClock, run_id: str) -> FileJournalWriter:
+    deadline = clock.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            return FileJournalWriter.open(
+                settings.journal_directory,
+                instance=settings.instance_id,
+                run_id=run_id,
+                clock=clock,
+                segment_bytes=settings.journal_segment_bytes,
+                segment_seconds=settings.journal_segment_seconds,
+                min_free_bytes=settings.journal_min_free_bytes,
+            )
+        except JournalLockedError:
+            if clock.monotonic() > deadline:
+                raise
+        await clock.sleep(0.2)
+
+
+def _client(
+    settings: Settings, market: Market, clock: SystemClock, intake: Intake, budget: RequestBudget, stack: AsyncExitStack
+) -> MarketClient:
+    symbols = settings.symbols(market)
+    plan = MarketPlan(
+        market=market,
+        symbols=None if symbols == (ALL_SYMBOLS,) else symbols,
+        stream_names=settings.streams(market),
+        streams_per_socket=settings.ws_streams_per_socket,
+        times=SocketTimes(
+            first_frame_s=settings.ws_first_frame_s,
+            stall_s=settings.ws_stall_s,
+            backoff_s=settings.ws_reconnect_backoff_s,
+            backoff_max_s=settings.ws_reconnect_backoff_max_s,
+            max_session_s=settings.ws_max_session_s,
+        ),
+        snapshot_refresh_s=settings.snapshot_refresh_s,
+    )
+    context = tls_context(verify=not settings.insecure_tls)
+    feed = BinanceFeed(
+        market,
+        settings.ws_base_url(market),
+        clock=clock,
+        ssl_context=context,
+        ping_interval_s=settings.ws_ping_interval_s,
+        ping_timeout_s=settings.ws_ping_timeout_s,
+    )
+    venue = BinanceVenue(
+        market, settings.rest_base_url(market), clock=clock, budget=budget, verify=context, random=random.random
+    )
+    stack.push_async_callback(venue.close)
+    return MarketClient(plan, feed, venue, intake, clock, random=random.random)
+
+
+def tls_context(*, verify: bool) -> ssl.SSLContext:
+    """Return the TLS settings of every connection; without ``verify`` certificates are not checked."""
+    context = httpx.create_ssl_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _housekeeping(settings: Settings, clock: SystemClock) -> None:
+    """Delete journal segments that every sink has passed and that are old enough."""
+    while True:
+        deleted = await asyncio.to_thread(
+            delete_expired,
+            settings.journal_directory,
+            required=SINKS,
+            retention_hours=settings.journal_retention_hours,
+            now_ns=clock.now_ns(),
+        )
+        if deleted:
+            logger.info("deleted journal segments {} to {}: every sink has passed them", deleted[0], deleted[-1])
+        await clock.sleep(HOUSEKEEPING_S)
+
+
+class _Reporter:
+    """Turns the collector's figures into its health, with rates since the last report."""
+
+    def __init__(
+        self, collector: Collector, writer: FileJournalWriter, clock: SystemClock, budgets: dict[Market, RequestBudget]
+    ) -> None:
+        self._collector = collector
+        self._writer = writer
+        self._clock = clock
+        self._budgets = budgets
+        self._started_at = clock.now_ns()
+        self._before: dict[str, int] = {}
+        self._before_at = clock.monotonic()
+
+    def report(self) -> CollectorHealth:
+        stats = self._collector.stats()
+        now = self._clock.monotonic()
+        elapsed = max(now - self._before_at, 1e-3)
+        weights = {str(market): budget.used for market, budget in self._budgets.items()}
+        markets = {
+            name: MarketHealth(
+                frames=market.frames,
+                frames_per_s=(market.frames - self._before.get(name, 0)) / elapsed,
+                connections_open=market.sockets_open,
+                connections_wanted=market.sockets,
+                streams=market.streams,
+                streams_silent=market.streams_silent,
+                books_synced=market.books_synced,
+                books_wanted=market.books,
+                rest_weight_used=weights[name],
+            )
+            for name, market in stats.markets.items()
+        }
+        self._before = {name: market.frames for name, market in stats.markets.items()}
+        self._before_at = now
+        counters = stats.counters
+        return CollectorHealth(
+            pid=os.getpid(),
+            started_at=self._started_at,
+            updated_at=self._clock.now_ns(),
+            last_error=stats.last_error or "",
+            frames=counters.frames + counters.bad_frames,
+            frames_per_s=sum(market.frames_per_s for market in markets.values()),
+            bytes=counters.frame_bytes,
+            connections_open=sum(market.connections_open for market in markets.values()),
+            connections_wanted=sum(market.connections_wanted for market in markets.values()),
+            streams=sum(market.streams for market in markets.values()),
+            streams_silent=sum(market.streams_silent for market in markets.values()),
+            books_synced=sum(market.books_synced for market in markets.values()),
+            books_wanted=sum(market.books_wanted for market in markets.values()),
+            reconnects=sum(market.reconnects for market in stats.markets.values()),
+            resyncs=sum(market.gaps for market in stats.markets.values()),
+            bad_frames=counters.bad_frames,
+            rest_weight_used=weights,
+            journal_segment=self._writer.segment,
+            journal_bytes=self._writer.bytes_written,
+            ingestion=stats.state,
+            markets=markets,
+        )
+
+
+async def _report(reporter: _Reporter, clock: SystemClock, publish: Callable[[CollectorHealth], None]) -> None:
+    while True:
+        publish(reporter.report())
+        await clock.sleep(HEALTH_S)

@@ -1,0 +1,151 @@
+"""The main job, end to end, with the real programs: captures played into a real Postgres."""
+
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from orderflow_recorder.core.order_book import replay
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.postgres.reads import read_diffs, read_snapshots
+from tests.support.captures import NAMES, QUERIES, Expected, capture
+from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
+
+BOOKS = [
+    ("spot", "BTCUSDT"),
+    ("spot", "DOTUSDT"),
+    ("spot", "ETHUSDT"),
+    ("usdm", "BTCUSDT"),
+    ("usdm", "SANDUSDT"),
+    ("usdm", "CHRUSDT"),
+    ("usdm", "NEOUSDT"),
+    ("usdm", "CTKUSDT"),
+    ("usdm", "BATUSDT"),
+]
+SETTINGS = {
+    "SYMBOLS_SPOT": "BTCUSDT,DOTUSDT,ETHUSDT",
+    "SYMBOLS_FUTURES": "BTCUSDT,SANDUSDT,CHRUSDT,NEOUSDT,CTKUSDT,BATUSDT",
+    "SPOT_STREAMS_TRADES": "trade,aggTrade",
+    "FUTURES_STREAMS_TRADES": "trade,aggTrade",
+    "SPOT_STREAMS_EXTRA": "bookTicker",
+    "FUTURES_STREAMS_EXTRA": "bookTicker,markPrice@1s",
+}
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def settings(database_url: str, simulator: SimulatorProgram) -> dict[str, str]:
+    return {"DB_URL": database_url, **simulator.environment(), **SETTINGS}
+
+
+def rows(url: str, table: str) -> dict[Any, Any]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute(QUERIES[table]).fetchall()
+    by_id = {row[:3]: row[3:] for row in found}
+    assert len(by_id) == len(found), f"{table} holds an id twice"
+    return by_id
+
+
+def count(url: str, table: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(table))).fetchone()
+    return int(row[0]) if row else 0
+
+
+def assert_exact(url: str, expected: Expected) -> None:
+    for table in QUERIES:
+        found, wanted = rows(url, table), getattr(expected, table)
+        assert found.keys() == wanted.keys(), (
+            f"{table}: {len(wanted.keys() - found.keys())} missing, {len(found.keys() - wanted.keys())} not expected"
+        )
+        assert found == wanted
+
+
+def assert_books(url: str, simulator: SimulatorProgram) -> None:
+    with psycopg.connect(url) as connection:
+        for market, symbol in BOOKS:
+            book = replay(
+                Market(market),
+                read_snapshots(connection, Market(market), symbol),
+                read_diffs(connection, Market(market), symbol),
+            )
+            truth = simulator.control(f"truth?market={market}&symbol={symbol}")
+            assert book is not None, f"{market} {symbol} was never in sync"
+            assert dict(book.bids(None)) == {Decimal(p): Decimal(q) for p, q in truth["bids"]}, (market, symbol)
+            assert dict(book.asks(None)) == {Decimal(p): Decimal(q) for p, q in truth["asks"]}, (market, symbol)
+
+
+def loaded(url: str, expected: Expected) -> Callable[[], bool]:
+    return lambda: all(count(url, table) >= len(getattr(expected, table)) for table in QUERIES)
+
+
+def test_four_captures_at_once_are_recorded_exactly_and_the_books_are_true(tmp_path: Path, database_url: str) -> None:
+    paths = [capture(name) for name in NAMES]
+    expected = Expected.of(*paths)
+    with (
+        SimulatorProgram(tmp_path / "simulator.log", *map(str, paths), "--speed", "20") as simulator,
+        RecorderProgram(tmp_path, settings(database_url, simulator)) as recorder,
+    ):
+        simulator.wait_finished(within_s=150)
+        wait_until(loaded(database_url, expected), within_s=30, what="every row is in the database")
+        assert recorder.stop(within_s=10) == 0
+        assert_exact(database_url, expected)
+        assert_books(database_url, simulator)
+
+
+@pytest.mark.parametrize("victims", [("loader",), ("collector",), ("loader", "collector")])
+def test_what_was_journaled_before_a_kill_is_in_the_database_once(
+    tmp_path: Path, database_url: str, victims: tuple[str, ...]
+) -> None:
+    path = capture("usdm_btcusdt_2023-04-04")
+    with (
+        SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "30") as simulator,
+        RecorderProgram(tmp_path, settings(database_url, simulator)) as recorder,
+    ):
+        for round_number in range(1, 3):
+            wait_until(
+                lambda floor=3000 * round_number: count(database_url, "depth_diffs") > floor,
+                within_s=60,
+                what="rows arrive",
+            )
+            killed = {victim: recorder.kill_child(victim) for victim in victims}
+            for victim, pid in killed.items():
+                wait_until(
+                    lambda victim=victim, pid=pid: recorder.health(victim).get("pid") not in {None, pid},
+                    within_s=30,
+                    what=f"the {victim} runs again",
+                )
+        simulator.wait_finished(within_s=120)
+        assert recorder.stop(within_s=10) == 0
+        expected = Expected.of(*recorder.journal())
+        assert len(expected.depth_diffs) > 3000
+        assert_exact(database_url, expected)
+
+
+def test_killing_the_whole_recorder_loses_nothing_that_was_journaled(tmp_path: Path, database_url: str) -> None:
+    path = capture("spot_btcusdt_2024-08-08")
+    with SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "40") as simulator:
+        environment = settings(database_url, simulator)
+        with RecorderProgram(tmp_path, environment) as recorder:
+            wait_until(lambda: count(database_url, "trades") > 2000, within_s=60, what="rows arrive")
+            children = [recorder.health(name)["pid"] for name in ("collector", "loader")]
+            recorder.kill()
+            for pid in children:
+                wait_until(lambda pid=pid: not _alive(pid), within_s=15, what="the children notice and end")
+        with RecorderProgram(tmp_path, environment) as recorder:
+            simulator.wait_finished(within_s=120)
+            assert recorder.stop(within_s=10) == 0
+            assert_exact(database_url, Expected.of(*recorder.journal()))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""A feed whose sockets a test speaks through (the real protocol is tested on the simulator)."""
+
+import asyncio
+from collections.abc import Sequence
+
+from orderflow_recorder.domain.errors import VenueUnreachableError
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.streams import Stream
+from orderflow_recorder.ports.feed import (
+    BadNote,
+    DataNote,
+    FeedClosedError,
+    FrameNote,
+    RejectNote,
+    ShutdownNote,
+)
+
+
+class FakeConnection:
+    """One socket: `say` frames, `cut` it."""
+
+    def __init__(self, url: str, streams: Sequence[Stream]) -> None:
+        """Open for ``streams``."""
+        self.url = url
+        self.wires = [stream.wire for stream in streams]
+        self.closed = False
+        self._frames: asyncio.Queue[bytes | FeedClosedError] = asyncio.Queue()
+
+    def say(self, *frames: str) -> None:
+        """Let frames arrive."""
+        for frame in frames:
+            self._frames.put_nowait(frame.encode())
+
+    def cut(self, reason: str = "reset") -> None:
+        """Let the socket break."""
+        self._frames.put_nowait(FeedClosedError(reason))
+
+    async def recv(self) -> bytes:
+        """Return the next frame."""
+        frame = await self._frames.get()
+        if isinstance(frame, FeedClosedError):
+            raise frame
+        return frame
+
+    async def subscribe(self, streams: Sequence[Stream]) -> None:
+        """Take more streams."""
+        self.wires += [stream.wire for stream in streams]
+
+    async def unsubscribe(self, streams: Sequence[Stream]) -> None:
+        """Give streams up."""
+        gone = {stream.wire for stream in streams}
+        self.wires = [wire for wire in self.wires if wire not in gone]
+
+    async def close(self) -> None:
+        """Close."""
+        self.closed = True
+
+
+class FakeFeed:
+    """Opens `FakeConnection`; a frame is the wire name, or ``!bad``, ``!reject``, ``!shutdown``."""
+
+    market = Market.USDM
+
+    def __init__(self) -> None:
+        """Refuse nothing."""
+        self.sockets: list[FakeConnection] = []
+        self.refuse = 0
+
+    @property
+    def last(self) -> FakeConnection:
+        """Return the newest socket."""
+        return self.sockets[-1]
+
+    def route_of(self, stream: Stream) -> str:
+        """Return the market's route."""
+        return "/market" if stream.name == "aggTrade" else "/public"
+
+    async def connect(self, route: str, streams: Sequence[Stream]) -> FakeConnection:
+        """Open a socket, unless told to refuse."""
+        if self.refuse:
+            self.refuse -= 1
+            raise VenueUnreachableError("ws://venue: connection refused")
+        self.sockets.append(FakeConnection(f"ws://venue{route}/stream?streams=x", streams))
+        return self.last
+
+    def inspect(self, frame: bytes) -> FrameNote:
+        """Say what a frame is."""
+        text = frame.decode()
+        match text:
+            case "!bad":
+                return BadNote("not JSON")
+            case "!reject":
+                return RejectNote(1, 2, "invalid request")
+            case "!shutdown":
+                return ShutdownNote()
+            case _:
+                return DataNote(text)

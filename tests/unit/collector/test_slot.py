@@ -1,0 +1,214 @@
+"""A slot keeps its streams flowing: reconnects, replaces sockets before they are cut, shows silence."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.collector.plan import SocketTimes
+from orderflow_recorder.collector.slot import Slot
+from orderflow_recorder.domain.errors import DiskFullError
+from orderflow_recorder.domain.events import EventKind, RecorderEvent
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.records import DepthIds
+from orderflow_recorder.domain.streams import Stream
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_feed import FakeFeed
+from tests.support.memory_journal import MemoryJournal
+
+TIMES = SocketTimes(first_frame_s=30, stall_s=15, backoff_s=0.5, backoff_max_s=30, max_session_s=3600)
+A, B = (Stream(Market.USDM, symbol, "aggTrade") for symbol in ("AUSDT", "BUSDT"))
+
+
+class Bench:
+    """A running slot and everything around it (also the slot's `Around`)."""
+
+    def __init__(self) -> None:
+        """Prepare streams A and B on one socket."""
+        self.clock = FakeClock()
+        self.feed = FakeFeed()
+        self.journal = MemoryJournal()
+        self.newest: int | None = 1
+        self.diffs: list[DepthIds] = []
+        self.slot = Slot(
+            self.feed,
+            "/market",
+            [A, B],
+            intake=Intake(self.journal, self.clock, instance="main", run_id="r"),
+            clock=self.clock,
+            around=self,
+            times=TIMES,
+            random=lambda: 0.5,
+        )
+
+    def on_diff(self, wire: str, ids: DepthIds) -> None:
+        """Remember."""
+        self.diffs.append(ids)
+
+    def is_trading(self, stream: Stream) -> bool | None:
+        """Everything trades."""
+        return True
+
+    async def latest_id(self, stream: Stream) -> int | None:
+        """Answer the newest id at the venue."""
+        return self.newest
+
+    def events(self, kind: EventKind) -> list[RecorderEvent]:
+        """Return the events of a kind."""
+        return [event for event in self.journal.events if event.event is kind]
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    """Run a slot during the test."""
+    bench = Bench()
+    task = asyncio.create_task(bench.slot.run())
+    await bench.clock.settle()
+    yield bench
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_every_frame_is_journaled_with_its_time_and_socket(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, "!bad", B.wire)
+    await bench.clock.settle()
+    assert bench.journal.frames == [
+        (bench.clock.now_ns(), Market.USDM, 1, A.wire.encode()),
+        (bench.clock.now_ns(), Market.USDM, 1, B.wire.encode()),
+    ]
+    assert bench.journal.bad == [(bench.clock.now_ns(), Market.USDM, 1, b"!bad", "not JSON")]
+    assert bench.slot.frames == 3
+
+
+async def test_a_lost_socket_is_on_record_and_replaced(bench: Bench) -> None:
+    bench.feed.last.say(A.wire)
+    bench.feed.last.cut("1006 reset")
+    await bench.clock.advance(2)
+    assert len(bench.feed.sockets) == 2
+    assert bench.feed.sockets[0].closed
+    (lost,) = bench.events(EventKind.DISCONNECTED)
+    assert lost.connection == 1
+    assert lost.detail == {"route": "/market", "reason": "1006 reset", "streams": [A.wire, B.wire], "frames": 1}
+    assert [event.connection for event in bench.events(EventKind.CONNECTED)] == [1, 2]
+    assert bench.slot.reconnects == 1
+
+
+async def test_a_venue_that_refuses_is_asked_again_ever_more_slowly(bench: Bench) -> None:
+    bench.feed.refuse = 4
+    bench.feed.last.cut()
+    await bench.clock.advance(60)
+    assert len(bench.feed.sockets) == 2
+    delays = [event.detail["retry_s"] for event in bench.events(EventKind.CONNECT_FAILED)]
+    assert len(delays) == 4
+    assert delays == sorted(delays)
+    assert delays[-1] > delays[0]
+
+
+async def test_streams_that_never_speak_are_named_with_their_route(bench: Bench) -> None:
+    await bench.clock.advance(35)
+    (silent,) = bench.events(EventKind.STREAM_SILENT)
+    assert silent.detail["route"] == "/market"
+    assert silent.detail["streams"] == [A.wire, B.wire]
+    assert bench.slot.watch is not None
+    assert bench.slot.watch.silent == {A.wire, B.wire}
+    bench.feed.last.say(A.wire)
+    await bench.clock.settle()
+    assert bench.slot.watch.silent == {B.wire}
+
+
+async def test_a_quiet_symbol_beside_one_that_speaks_is_no_error(bench: Bench) -> None:
+    for _ in range(60):
+        bench.feed.last.say(A.wire)
+        await bench.clock.advance(1)
+    assert bench.events(EventKind.STREAM_SILENT) == []
+    assert len(bench.feed.sockets) == 1
+
+
+async def test_a_quiet_socket_is_kept_while_the_venue_has_nothing_newer(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, B.wire)
+    await bench.clock.advance(300)
+    assert bench.events(EventKind.STALLED) == []
+    assert len(bench.feed.sockets) == 1
+
+
+async def test_a_socket_that_is_silent_while_the_venue_moves_on_is_replaced(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, B.wire)
+    for _ in range(40):
+        bench.newest = (bench.newest or 0) + 1
+        await bench.clock.advance(1)
+    (stall,) = bench.events(EventKind.STALLED)
+    assert stall.detail["silent_s"] >= 15
+    assert len(bench.feed.sockets) == 2
+
+
+async def test_a_new_socket_is_proven_before_the_old_one_closes(bench: Bench) -> None:
+    async def talk(seconds: int) -> None:
+        for _ in range(seconds):
+            for socket in bench.feed.sockets:
+                if not socket.closed:
+                    socket.say(A.wire, B.wire)
+            await bench.clock.advance(1)
+
+    await talk(3601)
+    (rotated,) = bench.events(EventKind.ROTATED)
+    assert rotated.detail["from_connection"] == 1
+    assert rotated.connection == 2
+    assert rotated.detail["overlap_s"] > 0
+    assert [socket.closed for socket in bench.feed.sockets] == [True, False]
+    assert bench.events(EventKind.DISCONNECTED) == []
+    seconds = {
+        connection: {time for time, _, number, _ in bench.journal.frames if number == connection}
+        for connection in (1, 2)
+    }
+    assert seconds[1] & seconds[2], "the two sockets overlapped"
+    assert len(seconds[1] | seconds[2]) == 3601
+
+
+async def test_an_announced_shutdown_replaces_the_socket_at_once(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, B.wire, "!shutdown")
+    await bench.clock.advance(1)
+    assert len(bench.feed.sockets) == 2
+    bench.feed.last.say(A.wire, B.wire)
+    await bench.clock.advance(5)
+    assert [socket.closed for socket in bench.feed.sockets] == [True, False]
+    assert len(bench.events(EventKind.SERVER_SHUTDOWN)) == len(bench.events(EventKind.ROTATED)) == 1
+
+
+async def test_the_old_socket_may_break_while_it_is_being_replaced(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    bench.feed.sockets[0].cut()
+    await bench.clock.advance(1)
+    assert len(bench.feed.sockets) == 2
+    assert bench.slot.watch is not None
+    assert bench.slot.watch.line.number == 2
+
+
+async def test_symbols_come_and_go_on_the_open_socket(bench: Bench) -> None:
+    other = Stream(Market.USDM, "CUSDT", "aggTrade")
+    await bench.slot.add([other])
+    await bench.slot.remove([B])
+    assert bench.feed.last.wires == [A.wire, other.wire]
+    assert len(bench.feed.sockets) == 1
+    assert [event.detail["streams"] for event in bench.events(EventKind.SUBSCRIBED)] == [[other.wire]]
+    assert [event.detail["streams"] for event in bench.events(EventKind.UNSUBSCRIBED)] == [[B.wire]]
+
+
+async def test_a_refused_subscription_is_an_error_with_the_venues_words(bench: Bench) -> None:
+    bench.feed.last.say("!reject")
+    await bench.clock.settle()
+    (refused,) = bench.events(EventKind.SUBSCRIBE_REJECTED)
+    assert refused.detail["message"] == "invalid request"
+    assert "invalid request" in (bench.slot.last_error or "")
+
+
+async def test_a_full_disk_ends_the_slot() -> None:
+    bench = Bench()
+    task = asyncio.create_task(bench.slot.run())
+    await bench.clock.settle()
+    bench.journal.full = True
+    bench.feed.last.say(A.wire)
+    with pytest.raises(DiskFullError):
+        await task
+    assert bench.feed.last.closed

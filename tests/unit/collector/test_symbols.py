@@ -1,0 +1,65 @@
+"""The symbol list is followed, and what changes is on record."""
+
+from collections.abc import Sequence
+
+from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.collector.symbols import Change, SymbolFollower
+from orderflow_recorder.domain.errors import VenueUnreachableError
+from orderflow_recorder.domain.events import EventKind
+from orderflow_recorder.domain.market import Market
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_venue import FakeVenue
+from tests.support.memory_journal import MemoryJournal
+
+
+def follower(venue: FakeVenue, configured: Sequence[str] | None) -> tuple[SymbolFollower, MemoryJournal]:
+    journal = MemoryJournal()
+    intake = Intake(journal, FakeClock(), instance="main", run_id="r")
+    return SymbolFollower(Market.SPOT, configured, venue, intake), journal
+
+
+async def test_all_trading_symbols_are_recorded_and_followed() -> None:
+    venue = FakeVenue(statuses={"AUSDT": "TRADING", "BUSDT": "BREAK", "CUSDT": "TRADING"})
+    symbols, journal = follower(venue, None)
+    assert await symbols.refresh() == Change(["AUSDT", "CUSDT"], [])
+    venue.statuses = {"AUSDT": "TRADING", "BUSDT": "TRADING"}
+    assert await symbols.refresh() == Change(["BUSDT"], ["CUSDT"])
+    assert symbols.recorded == ["AUSDT", "BUSDT"]
+    assert [(event.event, event.symbol) for event in journal.events] == [
+        (EventKind.SYMBOL_LISTED, "BUSDT"),
+        (EventKind.SYMBOL_DELISTED, "CUSDT"),
+    ]
+
+
+async def test_the_answer_is_journaled() -> None:
+    symbols, journal = follower(FakeVenue(statuses={"AUSDT": "TRADING"}), None)
+    await symbols.refresh()
+    assert [answer.path for answer in journal.answers] == ["exchangeInfo"]
+
+
+async def test_a_configured_symbol_that_is_unknown_or_halted_is_named() -> None:
+    venue = FakeVenue(statuses={"AUSDT": "TRADING", "BUSDT": "BREAK", "XUSDT": "BREAK"})
+    symbols, journal = follower(venue, ["AUSDT", "BUSDT", "NOPE"])
+    assert await symbols.refresh() == Change((), ())
+    assert [(event.event, event.symbol) for event in journal.events] == [
+        (EventKind.SYMBOL_DELISTED, "BUSDT"),
+        (EventKind.SYMBOL_UNKNOWN, "NOPE"),
+    ]
+    assert symbols.is_trading("AUSDT") is True
+    assert symbols.is_trading("BUSDT") is False
+    assert symbols.recorded == ["AUSDT", "BUSDT", "NOPE"]
+
+
+async def test_an_unreachable_venue_changes_nothing() -> None:
+    venue = FakeVenue(statuses={"AUSDT": "TRADING"})
+    symbols, journal = follower(venue, None)
+    await symbols.refresh()
+    venue.error = VenueUnreachableError("no route to host")
+    assert await symbols.refresh() is None
+    assert symbols.recorded == ["AUSDT"]
+    assert len(journal.answers) == 1
+
+
+async def test_before_the_list_was_read_nothing_is_said_about_trading() -> None:
+    symbols, _ = follower(FakeVenue(), ["AUSDT"])
+    assert symbols.is_trading("AUSDT") is None
