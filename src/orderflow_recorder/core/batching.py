@@ -29,7 +29,9 @@ class Batcher:
     def __init__(self, policy: BatchPolicy) -> None:
         """Start with an empty batch."""
         self._policy = policy
-        self.reset()
+        self._rows = 0
+        self._bytes = 0
+        self._since: float | None = None
 
     def add(self, rows: int, bytes: int, now: float) -> None:  # noqa: A002  # shadows nothing we use
         """Count what was put into the batch.
@@ -59,4 +61,4 @@ class Batcher:
         """Begin an empty batch."""
         self._rows = 0
         self._bytes = 0
-        self._since: float | None = None
+        self._since = None
