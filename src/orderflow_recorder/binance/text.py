@@ -1,0 +1,56 @@
+"""Text that came from outside, made safe to store, log and embed."""
+
+from typing import Final
+
+MAX_NESTING: Final = 64
+"""Brackets inside brackets; the venue uses four. Decoders give up near 1,000, depending on who calls."""
+
+_ALL_BUT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+def printable(text: str | bytes, limit: int = 160) -> str:
+    """Return ``text`` on one line without control characters (``jsonb`` takes no NUL), shortened.
+
+    Args:
+        text: What came; bytes are read as UTF-8 as far as they are.
+        limit: Characters to keep.
+    """
+    if isinstance(text, bytes):
+        text = text[: 4 * limit].decode("utf-8", "replace")
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:limit])
+    return shown + "…" if len(text) > limit else shown
+
+
+def line_fault(document: bytes) -> str | None:
+    """Say why valid JSON must not be put into a journal line as it is.
+
+    msgspec skips what it was not asked for without checking its UTF-8, and copes with nesting that
+    the next reader, deeper in its stack, may not.
+
+    Args:
+        document: Bytes that msgspec has accepted as JSON.
+
+    Returns:
+        The fault in words; none if there is none.
+    """
+    if b"\n" in document or b"\r" in document:
+        return "expected JSON on one line, received a line break"
+    if not document.isascii():
+        try:
+            document.decode()
+        except UnicodeDecodeError as error:
+            return f"expected UTF-8, received {error}"
+    if document.count(b"[") + document.count(b"{") > MAX_NESTING and _nests_deeply(document):
+        return f"expected at most {MAX_NESTING} brackets inside each other, received more"
+    return None
+
+
+def _nests_deeply(document: bytes) -> bool:
+    # Without escapes every second piece between quotes is outside of strings.
+    pieces = document.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
+    brackets = b"".join(pieces[::2]).translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(MAX_NESTING):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return bool(brackets)
