@@ -58,6 +58,8 @@ class EventKind(StrEnum):
     """after_update_id, next_update_id: the epoch ended here."""
     RATE_LIMITED = "rate_limited"
     """status, retry_s: 429 or 418."""
+    SEGMENTS_SKIPPED = "segments_skipped"
+    """first_segment, last_segment: gone from the journal before this sink had read them."""
     UNPARSABLE_FRAME = "unparsable_frame"
     """reason, stream (if known), segment, offset: the raw frame is in the journal there."""
 

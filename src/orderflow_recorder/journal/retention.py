@@ -10,7 +10,8 @@ import msgspec
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.segments import find_segments, segment_path, sync_directory
 
-_SECONDS_PER_HOUR: Final = 3600
+_NS_PER_HOUR: Final = 3_600_000_000_000
+_NS_PER_S: Final = 1_000_000_000
 
 
 class JournalSize(msgspec.Struct, frozen=True):
@@ -66,11 +67,11 @@ def read_sink_positions(directory: Path) -> dict[str, Position]:
 
 
 def expired_segments(
-    written_at: Mapping[int, float],
+    written_at: Mapping[int, int],
     positions: Mapping[str, Position],
     *,
     required: Collection[str],
-    now: float,
+    now_ns: int,
     retention_hours: float,
 ) -> list[int]:
     """Decide which segments may be deleted.
@@ -79,10 +80,10 @@ def expired_segments(
     told from one within it once the file is gone.
 
     Args:
-        written_at: When each segment was last written, seconds since the epoch, by number.
+        written_at: When each segment was last written, ns since the epoch, by number.
         positions: Where the sinks stand.
         required: Sinks that must have passed a segment; one without a position keeps everything.
-        now: Seconds since the epoch.
+        now_ns: ns since the epoch.
         retention_hours: How long a segment is kept after its last write.
 
     Returns:
@@ -91,7 +92,7 @@ def expired_segments(
     if any(sink not in positions for sink in required):
         return []
     passed = min((positions[sink].segment for sink in required), default=max(written_at, default=0))
-    oldest_kept = now - retention_hours * _SECONDS_PER_HOUR
+    oldest_kept = now_ns - retention_hours * _NS_PER_HOUR
     newest = max(written_at, default=0)
     return [
         number
@@ -100,21 +101,21 @@ def expired_segments(
     ]
 
 
-def delete_expired(directory: Path, *, required: Collection[str], now: float, retention_hours: float) -> list[int]:
+def delete_expired(directory: Path, *, required: Collection[str], now_ns: int, retention_hours: float) -> list[int]:
     """Delete the segments that may go.
 
     Args:
         directory: The journal's directory.
         required: Sinks that must have passed a segment.
-        now: Seconds since the epoch.
+        now_ns: ns since the epoch.
         retention_hours: How long a segment is kept after its last write.
 
     Returns:
         Numbers of the deleted segments.
     """
-    written_at = {number: status.st_mtime for number, status in _statuses(directory).items()}
+    written_at = {number: status.st_mtime_ns for number, status in _statuses(directory).items()}
     numbers = expired_segments(
-        written_at, read_sink_positions(directory), required=required, now=now, retention_hours=retention_hours
+        written_at, read_sink_positions(directory), required=required, now_ns=now_ns, retention_hours=retention_hours
     )
     for number in numbers:
         plain = segment_path(directory, number)
@@ -125,19 +126,19 @@ def delete_expired(directory: Path, *, required: Collection[str], now: float, re
     return numbers
 
 
-def journal_size(directory: Path, *, now: float) -> JournalSize:
+def journal_size(directory: Path, *, now_ns: int) -> JournalSize:
     """Measure the journal.
 
     Args:
         directory: The journal's directory.
-        now: Seconds since the epoch.
+        now_ns: ns since the epoch.
     """
     statuses = _statuses(directory)
-    oldest = min((status.st_mtime for status in statuses.values()), default=now)
+    oldest = min((status.st_mtime_ns for status in statuses.values()), default=now_ns)
     return JournalSize(
         segments=len(statuses),
         bytes=sum(status.st_size for status in statuses.values()),
-        oldest_age_s=max(0.0, now - oldest),
+        oldest_age_s=max(0, now_ns - oldest) / _NS_PER_S,
     )
 
 

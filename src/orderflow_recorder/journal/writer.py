@@ -6,7 +6,6 @@ from typing import Final
 from orderflow_recorder.domain.errors import DiskFullError, JournalError
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.lines import bad_line, event_line, frame_middle, header_line, on_one_line, rest_line
 from orderflow_recorder.journal.lock import DirectoryLock
 from orderflow_recorder.journal.retention import read_sink_positions
@@ -51,11 +50,12 @@ class FileJournalWriter:
         self._middles: dict[tuple[Market, int], bytes] = {}
         self._full: DiskFullError | None = None
         self._closed = False
+        self._bytes_before = 0
         self._lock = DirectoryLock(directory)
         try:
             last, self.torn = self._repair()
             self._space.require()
-            self._segment = self._create(last + 1)
+            self._file = self._create(last + 1)
         except OSError as error:
             self._lock.release()
             raise self._space.error_for(error) from error
@@ -107,9 +107,14 @@ class FileJournalWriter:
             raise JournalError(message) from error
 
     @property
-    def position(self) -> Position:
-        """Return the place after the last entry handed to the operating system."""
-        return Position(self._segment.number, self._segment.size)
+    def segment(self) -> int:
+        """Return the number of the segment being written."""
+        return self._file.number
+
+    @property
+    def bytes_written(self) -> int:
+        """Return the bytes handed to the operating system since `open`, headers included."""
+        return self._bytes_before + self._file.size
 
     def append_frame(self, receive_time: int, market: Market, connection: int, frame: bytes) -> None:
         """Append a frame that is valid JSON, byte for byte (line breaks between tokens become spaces).
@@ -149,8 +154,8 @@ class FileJournalWriter:
             return
         self._space.release_reserve()
         try:
-            self._segment.append(event_line(event))
-            self._segment.sync()
+            self._file.append(event_line(event))
+            self._file.sync()
         except OSError as error:
             if not isinstance(self._space.error_for(error), DiskFullError):
                 raise self._space.error_for(error) from error
@@ -181,7 +186,7 @@ class FileJournalWriter:
             DiskFullError: The filesystem found no room for what it had accepted.
         """
         try:
-            self._segment.sync()
+            self._file.sync()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -211,7 +216,7 @@ class FileJournalWriter:
                 self._write_out()
             self.sync()
         finally:
-            self._segment.close()
+            self._file.close()
             self._lock.release()
 
     def _append(self, line: bytes) -> None:
@@ -232,7 +237,7 @@ class FileJournalWriter:
             return
         lines, self._buffer = self._buffer, bytearray()
         try:
-            self._segment.append(lines)
+            self._file.append(lines)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -243,16 +248,17 @@ class FileJournalWriter:
         return problem
 
     def _is_old_or_large(self, now: float) -> bool:
-        if not self._segment.has_entries:
+        if not self._file.has_entries:
             return False
-        return self._segment.size >= self._segment_bytes or now - self._began >= self._segment_seconds
+        return self._file.size >= self._segment_bytes or now - self._began >= self._segment_seconds
 
     def _switch(self) -> None:
-        """Begin the next segment, then finish this one: if there is no room, this one stays usable."""
-        finished = self._segment
+        """Finish this segment and begin the next; where that does not work, this one stays open."""
+        finished = self._file
         try:
             finished.sync()
-            self._segment = self._create(finished.number + 1)
+            self._file = self._create(finished.number + 1)
+            self._bytes_before += finished.size
         except OSError as error:
             raise self._failed(error) from error
         finished.close()

@@ -110,6 +110,10 @@ class JournalReader(Protocol):
         """
         ...
 
+    def take_skipped(self) -> Sequence[int]:
+        """Return the numbers of segments that were gone before they were read, each of them once."""
+        ...
+
     def lag_bytes(self) -> int:
         """Return how many bytes lie between here and the end of the journal."""
         ...
