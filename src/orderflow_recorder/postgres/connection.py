@@ -81,7 +81,11 @@ def connect(url: str) -> psycopg.Connection[Any]:
     parameters: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(target)}
     try:
         connection = psycopg.connect(make_conninfo("", **parameters), autocommit=True)
-        connection.execute("SET search_path TO public")
+        try:
+            connection.execute("SET search_path TO public")
+        except BaseException:
+            connection.close()
+            raise
     except psycopg.Error as error:
         raise sink_error(error, redact_url(target)) from error
     return connection

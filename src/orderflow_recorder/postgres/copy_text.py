@@ -38,15 +38,19 @@ def timestamp(time_ns: int) -> str:
     Raises:
         ValueError: It is outside the years 1 to 9999.
     """
-    seconds, rest = divmod(time_ns, _NS)
-    return f"{_second(seconds)}.{rest // 1000:06d}+00"
+    digits = str(time_ns)
+    if time_ns < _NS:  # 1970-01-01 00:00:00 or before: too few digits to cut, or a sign
+        seconds, rest = divmod(time_ns, _NS)
+        digits = f"{seconds}{rest:09d}"
+    # Cutting the decimal text costs two thirds of divmod and a zero-padded format.
+    return f"{_second(digits[:-9])}{digits[-9:-3]}+00"
 
 
 @lru_cache(maxsize=1024)
-def _second(seconds: int) -> str:
+def _second(seconds: str) -> str:
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:19]
-    except (OverflowError, OSError) as error:
+        return datetime.fromtimestamp(int(seconds), UTC).isoformat(" ")[:19] + "."
+    except (ValueError, OverflowError, OSError) as error:
         message = f"expected a time between the years 1 and 9999, received {seconds} s since 1970"
         raise ValueError(message) from error
 
@@ -74,10 +78,11 @@ def _maybe_text(value: str | None) -> str:
 
 
 def _trade(row: Trade) -> str:
+    event_time = row.event_time  # the hottest line there is: no call that can be spared
     return (
         f"{_key(row.market, row.symbol)}\t{row.trade_id}\t{row.price}\t{row.quantity}\t"
-        f"{'t' if row.buyer_is_maker else 'f'}\t{timestamp(row.trade_time)}\t{_maybe_time(row.event_time)}\t"
-        f"{timestamp(row.receive_time)}\n"
+        f"{'t' if row.buyer_is_maker else 'f'}\t{timestamp(row.trade_time)}\t"
+        f"{_NULL if event_time is None else timestamp(event_time)}\t{timestamp(row.receive_time)}\n"
     )
 
 

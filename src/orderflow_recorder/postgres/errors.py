@@ -16,6 +16,7 @@ ROW_ERRORS: Final = (
     psycopg.DataError,
     psycopg.IntegrityError,
     sqlstates.ProgramLimitExceeded,  # an index entry too long, e.g. by an absurd symbol
+    ValueError,  # no text form: a time beyond the year 9999, text that is not UTF-8
 )
 """A row is to blame, not the server: find it, refuse it, write the others."""
 

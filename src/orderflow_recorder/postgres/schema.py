@@ -94,13 +94,20 @@ def downgrade(url: str, *, revision: str) -> None:
 def check(url: str) -> SchemaState:
     """Say whether the schema is the one this version writes; changes nothing."""
     with connect(url) as connection:
-        found = connection.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL").fetchone()
-        row = (
-            connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
-            if found == (True,)
-            else None
-        )
-    return schema_state(None if row is None else str(row[0]))
+        require_server(connection, redact_url(url))
+        try:
+            return schema_state(read_revision(connection))
+        except psycopg.Error as error:
+            raise sink_error(error, redact_url(url)) from error
+
+
+def read_revision(connection: psycopg.Connection[Any]) -> str | None:
+    """Return the revision that a database says it has, or none if it has no schema."""
+    row = connection.execute("SELECT to_regclass('public.alembic_version')::text").fetchone()
+    if row is None or row[0] is None:
+        return None
+    row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    return None if row is None else str(row[0])
 
 
 def schema_state(revision: str | None) -> SchemaState:
