@@ -69,7 +69,8 @@ def parse_rest(market: Market, path: str, symbol: str | None, body: bytes, recei
             return [_agg_trade(market, name, row, receive_time) for row in _agg_trades(body)]
         return [_trade(market, name, row, receive_time) for row in _trades(body)]
     except (FrameError, *DECODE_ERRORS) as error:
-        message = f"{path} {symbol or ''}: {printable(str(error))}; received {printable(body)}"
+        asked = printable(f"{path} {symbol}" if symbol else path)
+        message = f"{asked}: {printable(str(error))}; received {printable(body)}"
         raise FrameError(message) from error
 
 

@@ -1,0 +1,322 @@
+"""Frames to records, both dialects."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow_recorder.binance.parse_frame import parse_frame
+from orderflow_recorder.domain.errors import FrameError
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.records import (
+    AggTrade,
+    BookTicker,
+    BookTop,
+    DepthDiff,
+    Liquidation,
+    MarketRecord,
+    MarkPrice,
+    SpentTradeId,
+    Trade,
+)
+
+SPOT, USDM = Market.SPOT, Market.USDM
+RECEIVED = 1_790_000_000_123_456_789
+MS, US = 1_790_000_000_000, 1_790_000_000_000_001
+MS_NS, US_NS = MS * 1_000_000, US * 1_000
+
+Json = dict[str, Any]
+
+TRADE: Json = {"e": "trade", "E": US, "s": "BTCUSDT", "t": 5, "p": "1.50", "q": "2", "T": US, "m": True, "M": True}
+USDM_TRADE: Json = {**TRADE, "E": MS, "T": MS, "X": "MARKET", "st": 1}
+AGG_TRADE: Json = {
+    "e": "aggTrade",
+    "E": MS,
+    "s": "BTCUSDT",
+    "a": 7,
+    "p": "1.50",
+    "q": "2",
+    "nq": "1",
+    "f": 3,
+    "l": 5,
+    "T": MS,
+    "m": False,
+    "st": 1,
+}
+SPOT_DIFF: Json = {"e": "depthUpdate", "E": US, "s": "BTCUSDT", "U": 1, "u": 4, "b": [["1.0", "0.0"]], "a": []}
+USDM_DIFF: Json = {
+    "e": "depthUpdate",
+    "E": MS,
+    "T": MS - 1,
+    "s": "BTCUSDT",
+    "ps": "BTCUSDT",
+    "st": 1,
+    "U": 1,
+    "u": 4,
+    "pu": 0,
+    "b": [["1.0", "0"]],
+    "a": [["2", "3"], ["4", "5"]],
+}
+SPOT_TICKER: Json = {"u": 9, "s": "BTCUSDT", "b": "1.0", "B": "2.0", "a": "3.0", "A": "4.0"}
+USDM_TICKER: Json = {**SPOT_TICKER, "e": "bookTicker", "T": MS - 1, "E": MS, "ps": "BTCUSDT", "st": 1}
+MARK: Json = {
+    "e": "markPriceUpdate",
+    "E": MS,
+    "s": "BTCUSDT",
+    "p": "1.1",
+    "ap": "1.2",
+    "i": "1.3",
+    "P": "1.4",
+    "r": "-0.00010000",
+    "T": MS,
+    "st": 1,
+}
+ORDER: Json = {
+    "s": "BTCUSDT",
+    "S": "SELL",
+    "o": "LIMIT",
+    "f": "IOC",
+    "q": "0.014",
+    "p": "9910",
+    "ap": "9911",
+    "X": "FILLED",
+    "l": "0.013",
+    "z": "0.014",
+    "T": MS,
+}
+FORCE: Json = {"e": "forceOrder", "E": MS, "o": ORDER}
+
+
+def one(market: Market, stream: str, data: Json) -> MarketRecord:
+    records = parse_frame(market, json.dumps({"stream": stream, "data": data}).encode(), RECEIVED)
+    assert len(records) == 1
+    return records[0]
+
+
+def nothing(market: Market, frame: object) -> bool:
+    return list(parse_frame(market, json.dumps(frame).encode(), RECEIVED)) == []
+
+
+def test_spot_trade_in_microseconds() -> None:
+    expected = Trade(SPOT, "BTCUSDT", 5, "1.50", "2", True, US_NS, US_NS, RECEIVED)  # noqa: FBT003  # a wire value
+    assert one(SPOT, "btcusdt@trade", TRADE) == expected
+
+
+def test_usdm_trade_keeps_every_execution_type_with_a_price() -> None:
+    for execution in ["MARKET", "INSURANCE_FUND", "ADL", "NA", "SOMETHING_NEW"]:
+        record = one(USDM, "btcusdt@trade", {**USDM_TRADE, "X": execution})
+        assert isinstance(record, Trade)
+        assert (record.price, record.trade_time) == ("1.50", MS_NS)
+
+
+@pytest.mark.parametrize("zero", ["0", "0.00", "0.00000000"])
+def test_usdm_trade_without_a_price_spends_its_id(zero: str) -> None:
+    record = one(USDM, "btcusdt@trade", {**USDM_TRADE, "p": zero, "q": "0", "X": "NA"})
+    assert record == SpentTradeId(USDM, "BTCUSDT", 5, MS_NS, MS_NS, RECEIVED)
+
+
+def test_agg_trade_of_2026() -> None:
+    expected = AggTrade(USDM, "BTCUSDT", 7, 3, 5, "1.50", "2", False, MS_NS, MS_NS, RECEIVED)  # noqa: FBT003  # a wire value
+    assert one(USDM, "btcusdt@aggTrade", AGG_TRADE) == expected
+
+
+def test_spot_diff_has_no_previous_id_and_no_transaction_time() -> None:
+    record = one(SPOT, "btcusdt@depth@100ms", SPOT_DIFF)
+    assert record == DepthDiff(SPOT, "BTCUSDT", 1, 4, None, US_NS, None, RECEIVED, ["1.0"], ["0.0"], [], [])
+
+
+def test_usdm_diff_has_both() -> None:
+    record = one(USDM, "btcusdt@depth", USDM_DIFF)
+    levels = (["1.0"], ["0"], ["2", "4"], ["3", "5"])
+    assert record == DepthDiff(USDM, "BTCUSDT", 1, 4, 0, MS_NS, MS_NS - 1_000_000, RECEIVED, *levels)
+
+
+def test_spot_partial_depth_takes_its_symbol_from_the_stream() -> None:
+    record = one(SPOT, "btcusdt@depth5@100ms", {"lastUpdateId": 9, "bids": [["1", "2"]], "asks": [["3", "4"]]})
+    assert record == BookTop(SPOT, "BTCUSDT", 9, "stream", None, RECEIVED, ["1"], ["2"], ["3"], ["4"])
+
+
+def test_usdm_partial_depth_is_told_from_a_diff_by_its_name() -> None:
+    record = one(USDM, "btcusdt@depth20", USDM_DIFF)
+    assert record == BookTop(USDM, "BTCUSDT", 4, "stream", MS_NS, RECEIVED, ["1.0"], ["0"], ["2", "4"], ["3", "5"])
+
+
+def test_book_tickers_of_both_markets() -> None:
+    prices = ("1.0", "2.0", "3.0", "4.0")
+    expected = BookTicker(SPOT, "BTCUSDT", 9, *prices, None, None, RECEIVED)
+    assert one(SPOT, "btcusdt@bookTicker", SPOT_TICKER) == expected
+    expected = BookTicker(USDM, "BTCUSDT", 9, *prices, MS_NS, MS_NS - 1_000_000, RECEIVED)
+    assert one(USDM, "btcusdt@bookTicker", USDM_TICKER) == expected
+
+
+def test_a_one_sided_spot_book_has_zeros() -> None:
+    record = one(SPOT, "chipusd1@bookTicker", {**SPOT_TICKER, "s": "CHIPUSD1", "a": "0.00000000", "A": "0.00000000"})
+    assert isinstance(record, BookTicker)
+    assert (record.ask_price, record.ask_quantity) == ("0.00000000", "0.00000000")
+
+
+def test_mark_price_of_2026() -> None:
+    record = one(USDM, "btcusdt@markPrice@1s", MARK)
+    prices = ("1.1", "1.2", "1.3", "1.4", "-0.00010000")
+    assert record == MarkPrice(USDM, "BTCUSDT", *prices, MS_NS, MS_NS, RECEIVED)
+
+
+def test_mark_price_without_funding_and_new_fields() -> None:
+    old = {key: value for key, value in MARK.items() if key not in {"ap", "st", "P"}}
+    record = one(USDM, "btcusdt@markPrice", {**old, "T": 0, "r": ""})
+    expected = MarkPrice(USDM, "BTCUSDT", "1.1", None, "1.3", None, None, None, MS_NS, RECEIVED)
+    assert record == expected
+
+
+def test_force_order_is_read_in_full() -> None:
+    record = one(USDM, "btcusdt@forceOrder", FORCE)
+    words = ("SELL", "LIMIT", "IOC", "9910", "9911", "0.014", "0.013", "0.014", "FILLED")
+    assert record == Liquidation(USDM, "BTCUSDT", *words, MS_NS, MS_NS, RECEIVED)
+
+
+@pytest.mark.parametrize(
+    ("stream", "data"),
+    [
+        ("trade", USDM_TRADE),
+        ("aggTrade", AGG_TRADE),
+        ("depth", USDM_DIFF),
+        ("depth5", USDM_DIFF),
+        ("bookTicker", USDM_TICKER),
+        ("markPrice", MARK),
+        ("forceOrder", FORCE),
+        ("forceOrder", {**FORCE, "o": {**ORDER, "st": 2}}),
+    ],
+)
+def test_coin_margined_rows_are_left_out(stream: str, data: Json) -> None:
+    row = data if "o" in data and "st" in data["o"] else {**data, "st": 2}
+    assert nothing(USDM, {"stream": f"btcusdt@{stream}", "data": row})
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"result": None, "id": 1},
+        {"result": [], "id": 1},
+        {"code": 2, "msg": "x", "id": 1},
+        {"error": {"code": 2, "msg": "x"}, "id": 1},
+        {"e": "serverShutdown", "E": 1},
+        {"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": 1}},
+        {"stream": "ethusdt@kline_1m", "data": {"e": "kline"}},
+        {"stream": "!markPrice@arr@1s", "data": [MARK]},
+        {"stream": "ethusdt@blockTrade", "data": {}},
+    ],
+)
+def test_control_frames_and_unasked_streams_say_nothing(frame: Json) -> None:
+    assert nothing(SPOT, frame)
+
+
+def test_symbols_beyond_ascii_pass() -> None:
+    record = one(USDM, "币安人生usdt@trade", {**USDM_TRADE, "s": "币安人生USDT"})
+    assert isinstance(record, Trade)
+    assert record.symbol == "币安人生USDT"
+
+
+@pytest.mark.parametrize(
+    ("stream", "data", "told"),
+    [
+        ("trade", {**TRADE, "p": "-1"}, "decimal text"),
+        ("trade", {**TRADE, "q": 2}, r"Expected `str`, got `int` - at `\$.q`"),
+        ("trade", {**TRADE, "t": 2**63}, r"<= 9223372036854775807 - at `\$.t`"),
+        ("trade", {**TRADE, "t": -1}, ">= 0"),
+        ("trade", {**TRADE, "T": 0}, "between 1970 and 2200"),
+        ("trade", {**TRADE, "m": 1}, "Expected `bool`, got `int`"),
+        ("trade", {**TRADE, "s": "ETHUSDT"}, "expected symbol BTCUSDT, received 'ETHUSDT'"),
+        ("trade", {**TRADE, "e": "aggTrade"}, "Invalid enum value 'aggTrade'"),
+        ("trade", {}, "missing required field `e`"),
+        ("trade", [TRADE], "Expected `object`, got `array`"),
+        ("aggTrade", {**AGG_TRADE, "f": None}, "got `null`"),
+        ("depth", {**SPOT_DIFF, "b": [["1"]]}, "length 2"),
+        ("depth", {**SPOT_DIFF, "b": [["1", "2", "3"]]}, "length 2"),
+        ("depth", {**SPOT_DIFF, "a": [["1", 2]]}, "got `int`"),
+        ("depth", {**SPOT_DIFF, "a": [["1", ""]]}, "decimal text"),
+        ("depth", {**SPOT_DIFF, "U": 5}, "U <= u"),
+        ("depth5", SPOT_DIFF, "lastUpdateId"),
+        ("bookTicker", {**SPOT_TICKER, "A": "1.2.3"}, "1.2.3"),
+    ],
+)
+def test_what_is_not_documented_is_refused_with_stream_expectation_and_payload(
+    stream: str, data: object, told: str
+) -> None:
+    frame = json.dumps({"stream": f"btcusdt@{stream}", "data": data}).encode()
+    with pytest.raises(FrameError, match=told) as caught:
+        parse_frame(SPOT, frame, RECEIVED)
+    assert caught.value.stream == f"btcusdt@{stream}"
+    assert caught.value.reason.startswith(f"btcusdt@{stream}: ")
+    assert "; received " in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("stream", "data", "told"),
+    [
+        ("depth", {key: value for key, value in USDM_DIFF.items() if key != "pu"}, "`pu`"),
+        ("markPrice", {**MARK, "r": "1e5"}, "signed decimal"),
+        ("forceOrder", {**FORCE, "o": {**ORDER, "X": "A\x00"}}, "printable"),
+        ("forceOrder", {**FORCE, "o": {**ORDER, "S": "HOLD"}}, "HOLD"),
+        ("forceOrder", {**FORCE, "o": {**ORDER, "s": "ETHUSDT"}}, "ETHUSDT"),
+    ],
+)
+def test_futures_payloads_are_held_to_their_own_rules(stream: str, data: Json, told: str) -> None:
+    with pytest.raises(FrameError, match=told):
+        one(USDM, f"btcusdt@{stream}", data)
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"null", b"{}", b"[1]", b'{"stream":"btcusdt@trade"}', b"\xff", b'{"e":"trade"}']
+)
+def test_bytes_that_are_no_frame_are_refused(frame: bytes) -> None:
+    with pytest.raises(FrameError, match="expected"):
+        parse_frame(SPOT, frame, RECEIVED)
+
+
+@given(st.sampled_from(Market), st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_frame_error(market: Market, frame: bytes) -> None:
+    with contextlib.suppress(FrameError):
+        parse_frame(market, frame, RECEIVED)
+
+
+EXAMPLES: list[tuple[Market, str, Json]] = [
+    (SPOT, "trade", TRADE),
+    (SPOT, "depth", SPOT_DIFF),
+    (SPOT, "bookTicker", SPOT_TICKER),
+    (USDM, "trade", USDM_TRADE),
+    (USDM, "aggTrade", AGG_TRADE),
+    (USDM, "depth", USDM_DIFF),
+    (USDM, "depth5", USDM_DIFF),
+    (USDM, "bookTicker", USDM_TICKER),
+    (USDM, "markPrice", MARK),
+    (USDM, "forceOrder", FORCE),
+]
+ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.lists(st.text()), max_size=2)
+
+
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_no_value_in_any_field_raises_anything_but_frame_error(
+    example: tuple[Market, str, Json], data: st.DataObject
+) -> None:
+    market, stream, payload = example
+    key = data.draw(st.sampled_from(sorted(payload)))
+    frame = json.dumps({"stream": f"btcusdt@{stream}", "data": {**payload, key: data.draw(ODD)}})
+    try:
+        parse_frame(market, frame.encode(), RECEIVED)
+    except FrameError as error:
+        assert error.reason.isprintable()  # noqa: PT017  # either outcome is right; the text must be storable
+
+
+@given(st.sampled_from(EXAMPLES), st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4))
+def test_damaged_frames_raise_nothing_but_frame_error(
+    example: tuple[Market, str, Json], at: int, junk: bytes, cut: int
+) -> None:
+    market, stream, payload = example
+    frame = json.dumps({"stream": f"btcusdt@{stream}", "data": payload}).encode()
+    try:
+        parse_frame(market, frame[:at] + junk + frame[at + cut :], RECEIVED)
+    except FrameError as error:
+        assert error.reason.isprintable()  # noqa: PT017  # either outcome is right; the text must be storable
