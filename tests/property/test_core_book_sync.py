@@ -43,7 +43,7 @@ class Model:
 
     def on_snapshot(self, last: int) -> None:
         """Take a snapshot unless it is of no use."""
-        behind = self.snapshot is not None and self.newest is not None and last < self.newest
+        behind = self.snapshot is not None and self.newest is not None and last <= self.newest
         if not self.synced and not behind:
             self.snapshot = last
             self.settle()

@@ -167,7 +167,7 @@ class BookSync:
             return []
         if self._state is SyncState.BUFFERING:
             return self._try_bridge(last_update_id)
-        if self._last_final is None or last_update_id >= self._last_final:
+        if self._last_final is None or last_update_id > self._last_final:
             self._move(SyncSignal.SNAPSHOT_AHEAD)
             self._snapshot = last_update_id
         return []
