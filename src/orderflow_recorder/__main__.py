@@ -1,0 +1,5 @@
+"""Run the program: ``python -m orderflow_recorder``."""
+
+from orderflow_recorder.cli import main
+
+main()

@@ -1,0 +1,130 @@
+"""Composes a loader: journal, parser, Postgres, and what it says of itself."""
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.health import LoaderReport
+from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.binance.parse import BinanceParser
+from orderflow_recorder.core.backoff import Backoff
+from orderflow_recorder.core.batching import BatchPolicy
+from orderflow_recorder.domain.positions import Position
+from orderflow_recorder.journal.reader import FileJournalReader
+from orderflow_recorder.journal.retention import SinkPositions
+from orderflow_recorder.loader.health import LoaderHealth
+from orderflow_recorder.loader.loop import Loader
+from orderflow_recorder.ports.journal import JournalReader
+from orderflow_recorder.postgres.sink import PostgresSink
+
+DRAIN_S: Final = 4.5
+"""A little less than the supervisor waits, so that a long drain ends by itself."""
+_REPORT_EVERY_S: Final = 1.0
+
+
+def run_loader(settings: Settings, stop: threading.Event, publish: Callable[[LoaderReport], None]) -> None:
+    """Load this instance's journal until ``stop`` is set and its end is reached.
+
+    Args:
+        settings: Where journal and database are.
+        stop: Set to end cleanly.
+        publish: Takes the health once a second.
+
+    Raises:
+        SinkRefusedError: A person must act.
+        JournalError: The journal does not hold the database's position.
+    """
+    directory = settings.journal_directory
+    sink = PostgresSink(settings.db_url)
+    pulse = _Pulse(sink.name, publish)
+    loader = make_loader(
+        settings,
+        sink,
+        reader_factory=lambda position: FileJournalReader(directory, position),
+        instance=settings.instance_id,
+        wait=stop.wait,
+        publish=SinkPositions(directory, sink.name).publish,
+        observe=pulse.observe,
+        drain_s=DRAIN_S,
+    )
+    with pulse:
+        loader.run()
+
+
+def make_loader(
+    settings: Settings,
+    sink: PostgresSink,
+    *,
+    reader_factory: Callable[[Position], JournalReader],
+    instance: str,
+    wait: Callable[[float], bool],
+    publish: Callable[[Position], None],
+    observe: Callable[[LoaderHealth], None],
+    drain_s: float,
+) -> Loader:
+    """Return a loader with the batches and back-off of ``settings``; see `Loader` for the rest."""
+    return Loader(
+        reader_factory,
+        BinanceParser(),
+        sink,
+        BatchPolicy(
+            max_rows=settings.loader_batch_rows,
+            max_bytes=settings.loader_batch_bytes,
+            max_age_s=settings.loader_batch_age_ms / 1000,
+        ),
+        instance=instance,
+        clock=SystemClock(),
+        wait=wait,
+        backoff=Backoff(settings.loader_backoff_s, settings.loader_backoff_max_s, random.random),
+        publish=publish,
+        observe=observe,
+        drain_s=drain_s,
+    )
+
+
+class _Pulse:
+    """Publishes the newest figures every second, also while the loop waits for a server."""
+
+    def __init__(self, sink: str, publish: Callable[[LoaderReport], None]) -> None:
+        self._sink = sink
+        self._publish = publish
+        self._clock = SystemClock()
+        self._started_at = self._clock.now_ns()
+        self._figures = LoaderHealth()
+        self._reported = (self._clock.monotonic(), 0)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="health", daemon=True)
+
+    def observe(self, figures: LoaderHealth) -> None:
+        self._figures = figures
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._report()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_REPORT_EVERY_S):
+            self._report()
+
+    def _report(self) -> None:
+        figures, now = self._figures, self._clock.monotonic()
+        then, rows = self._reported
+        self._reported = (now, figures.rows)
+        self._publish(
+            LoaderReport(
+                pid=os.getpid(),
+                started_at=self._started_at,
+                updated_at=self._clock.now_ns(),
+                last_error=figures.last_error,
+                sink=self._sink,
+                rows_per_s=(figures.rows - rows) / max(now - then, 1e-3),
+                figures=figures,
+            )
+        )

@@ -1,0 +1,134 @@
+"""What every child process does around its work: logs, signals, the parent's pipe, exit codes."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from loguru import logger
+
+from orderflow_recorder.app import logs
+from orderflow_recorder.app.collect import run_collector
+from orderflow_recorder.app.health import ProcessHealth, write_health
+from orderflow_recorder.app.load import run_loader
+from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE
+from orderflow_recorder.domain.errors import DiskFullError, JournalError, SettingsError, SinkRefusedError
+
+COLLECTOR = "collector"
+LOADER = "loader-postgres"
+
+
+def collector_main(settings: Settings, parent_fd: int) -> int:
+    """Run the collector until it is told to stop, and return its exit code.
+
+    Args:
+        settings: As handed down by the supervisor.
+        parent_fd: End of a pipe that ends with the parent.
+    """
+
+    async def collect() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        watch_parent(parent_fd, lambda: loop.call_soon_threadsafe(stop.set))
+        await run_collector(settings, stop, publisher(settings, COLLECTOR))
+
+    return _run(settings, COLLECTOR, lambda: asyncio.run(collect()))
+
+
+def loader_main(settings: Settings, parent_fd: int) -> int:
+    """Run the Postgres loader until it is told to stop, and return its exit code.
+
+    Args:
+        settings: As handed down by the supervisor, with the URL of the database.
+        parent_fd: End of a pipe that ends with the parent.
+    """
+    stop = threading.Event()
+
+    def load() -> None:
+        watch_sigterm(stop.set)
+        watch_parent(parent_fd, stop.set)
+        run_loader(settings, stop, publisher(settings, LOADER))
+
+    return _run(settings, LOADER, load)
+
+
+def publisher(settings: Settings, process: str) -> Callable[[ProcessHealth], None]:
+    """Return what writes the health of ``process``; a disk that is full is no reason to stop."""
+    path = health_path(settings, process)
+
+    def publish(health: ProcessHealth) -> None:
+        try:
+            write_health(path, health)
+        except OSError as error:
+            logger.debug("health not written to {}: {}", path, error)
+
+    return publish
+
+
+def health_path(settings: Settings, process: str) -> Path:
+    """Return the file in which ``process`` says how it is."""
+    return settings.run_directory / f"{process}.json"
+
+
+def watch_parent(parent_fd: int, gone: Callable[[], object]) -> threading.Thread:
+    """Call ``gone`` from a thread of its own when the pipe ``parent_fd`` ends, and close it.
+
+    Returns:
+        The thread, which never keeps the process alive.
+    """
+
+    def watch() -> None:
+        while os.read(parent_fd, 1):
+            pass
+        os.close(parent_fd)
+        logger.warning("the supervisor is gone: stopping")
+        gone()
+
+    thread = threading.Thread(target=watch, name="parent", daemon=True)
+    thread.start()
+    return thread
+
+
+def watch_sigterm(told: Callable[[], object]) -> None:
+    """Call ``told`` from a thread of its own on SIGTERM.
+
+    A signal handler would run between any two steps of the main thread, also while that holds the lock
+    of the very event that the handler wants to set.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def watch() -> None:
+        signal.sigwait({signal.SIGTERM})
+        told()
+
+    threading.Thread(target=watch, name="sigterm", daemon=True).start()
+
+
+def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
+    logs.configure(
+        process=process.partition("-")[0],
+        level=settings.log_level,
+        log_format=settings.log_format,
+        directory=settings.log_dir,
+        instance=settings.instance_id,
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        work()
+    except SettingsError as error:
+        logger.error("{}", error)
+        return EXIT_USAGE
+    except DiskFullError as error:
+        logger.error("{}", error)
+        return EXIT_FAILED
+    except (SinkRefusedError, JournalError) as error:
+        logger.error("{}", error)
+        return EXIT_REFUSED
+    except Exception:  # noqa: BLE001  # the last line of a child must be a log line; the supervisor starts it again
+        logger.exception("unexpected error")
+        return EXIT_FAILED
+    return 0

@@ -1,0 +1,219 @@
+"""The recorder: checks, database, collector and loader, from start to clean stop."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from loguru import logger
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from orderflow_recorder import __version__
+from orderflow_recorder.app import logs
+from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.database import database
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth, read_health
+from orderflow_recorder.app.preflight import (
+    VENUE_PATIENCE_S,
+    check_venue,
+    has_recorded,
+    lock_instance,
+    prepare_folders,
+)
+from orderflow_recorder.app.processes import COLLECTOR, LOADER, health_path, publisher
+from orderflow_recorder.app.settings import Settings, unknown_names
+from orderflow_recorder.app.status_line import status_lines
+from orderflow_recorder.app.supervisor import EXIT_FAILED, ChildSpec, Supervisor
+from orderflow_recorder.domain.errors import OrderflowError
+
+SUPERVISOR: Final = "supervisor"
+COLLECTOR_DRAIN_S: Final = 3.0
+LOADER_DRAIN_S: Final = 5.0
+"""With the embedded server's stop, a recorder is gone within 10 s of SIGTERM, whatever happens."""
+
+_LOG_EVERY: Final = 60
+_TICK_S: Final = 1.0
+
+
+class Recorder:
+    """One recorder: `run` starts it and returns when it has stopped.
+
+    Args:
+        settings: What to record, and where to.
+        take_line: Takes the children's log lines; none lets them write to standard error.
+        show: Takes the status lines, once a second.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        take_line: Callable[[str], None] | None = None,
+        show: Callable[[list[str]], None],
+    ) -> None:
+        """Start nothing yet."""
+        self._settings = settings
+        self._take_line = take_line
+        self._show = show
+        self._stop = asyncio.Event()
+        self._supervisor: Supervisor | None = None
+        self._clock = SystemClock()
+
+    def stop(self) -> None:
+        """Stop cleanly; a second call kills what has not stopped yet."""
+        if self._stop.is_set() and self._supervisor is not None:
+            self._supervisor.hurry()
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Record until `stop`.
+
+        Raises:
+            OrderflowError: Something does not hold that must; the text says what to do.
+        """
+        recording = asyncio.create_task(self._record())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([recording, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self._supervisor is None and not recording.done():
+            recording.cancel()
+        with suppress(asyncio.CancelledError):
+            await recording
+
+    async def _record(self) -> None:
+        settings = self._settings
+        prepare_folders(settings)
+        lock = lock_instance(settings)
+        try:
+            lenient = has_recorded(settings)
+            await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
+            async with database(settings, lenient=lenient) as url:
+                self._supervisor = Supervisor(children(settings, url), take_line=self._take_line)
+                watching = asyncio.create_task(self._watch())
+                try:
+                    await self._supervisor.run(self._stop)
+                finally:
+                    watching.cancel()
+        finally:
+            lock.release()
+
+    async def _watch(self) -> None:
+        """Show how the children are, and say that the supervisor itself is well."""
+        settings = self._settings
+        publish = publisher(settings, SUPERVISOR)
+        started_at = self._clock.now_ns()
+        while True:
+            now = self._clock.now_ns()
+            publish(ProcessHealth(pid=os.getpid(), started_at=started_at, updated_at=now))
+            collector = read_health(health_path(settings, COLLECTOR), CollectorHealth)
+            loader = read_health(health_path(settings, LOADER), LoaderReport)
+            self._show(status_lines(collector, loader, now))
+            await self._clock.sleep(_TICK_S)
+
+
+def children(settings: Settings, url: str) -> list[ChildSpec]:
+    """Return the processes of a recorder, in the order in which they stop.
+
+    Args:
+        settings: Handed down to them as environment variables.
+        url: Of the database; it goes the same way, where other users of the machine cannot read it.
+    """
+    environment = {**os.environ, **settings.environment(), "DB_URL": url}
+    program = (sys.executable, "-m", "orderflow_recorder")
+    return [
+        ChildSpec(COLLECTOR, (*program, "_collect"), environment, COLLECTOR_DRAIN_S),
+        ChildSpec(LOADER, (*program, "_load"), environment, LOADER_DRAIN_S),
+    ]
+
+
+def run(settings: Settings) -> int:
+    """Record until SIGTERM, SIGINT or SIGHUP, and return the exit code; what ``run`` does."""
+    with _screen(settings) as (take_line, show):
+        logger.info("orderflow-recorder {}: {}", __version__, _plan(settings))
+        for line in unknown_names():
+            logger.warning("{}", line)
+        if settings.window_start_hhmm:
+            logger.warning("WINDOW_*: this version has no recording windows yet, it records all the time")
+        try:
+            asyncio.run(_until_signal(settings, take_line, show))
+        except OrderflowError as error:
+            logger.opt(exception=settings.log_level in {"TRACE", "DEBUG"}).error("{}", error)
+            return EXIT_FAILED
+        logger.info("stopped")
+        return 0
+
+
+async def _until_signal(
+    settings: Settings, take_line: Callable[[str], None] | None, show: Callable[[list[str]], None]
+) -> None:
+    recorder = Recorder(settings, take_line=take_line, show=show)
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        logger.info("{}: stopping", name)
+        recorder.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number.name)
+    await recorder.run()
+
+
+@contextmanager
+def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, Callable[[list[str]], None]]]:
+    """Set logs up, with a live status below them on a terminal and a line a minute elsewhere."""
+
+    def configure(write: Callable[[str], None] | None) -> None:
+        logs.configure(
+            process=SUPERVISOR,
+            level=settings.log_level,
+            log_format=settings.log_format,
+            directory=settings.log_dir,
+            instance=settings.instance_id,
+            write=write,
+        )
+
+    if settings.log_format == "json" or not sys.stderr.isatty():
+        configure(None)
+        yield None, _Periodic().show
+        return
+    console = Console(stderr=True, highlight=False)
+
+    def take_line(line: str) -> None:
+        console.print(Text(line.rstrip("\n")), soft_wrap=True)
+
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        configure(take_line)
+        try:
+            yield (
+                take_line,
+                lambda lines: live.update(Text("\n".join(lines), style="bold", overflow="ellipsis"), refresh=True),
+            )
+        finally:
+            configure(None)
+
+
+class _Periodic:
+    """Logs the status once a minute."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def show(self, lines: list[str]) -> None:
+        self._calls += 1
+        if self._calls % _LOG_EVERY == 0:
+            logger.info("{}", " | ".join(" ".join(line.split()) for line in lines))
+
+
+def _plan(settings: Settings) -> str:
+    """Return what is recorded, in one line."""
+    return "; ".join(
+        f"{market} {', '.join(settings.symbols(market)[:5])}"
+        f"{f' and {len(settings.symbols(market)) - 5} more' if len(settings.symbols(market)) > 5 else ''}"  # noqa: PLR2004  # as above
+        f" ({', '.join(settings.streams(market))})"
+        for market in settings.markets
+    )

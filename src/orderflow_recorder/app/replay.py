@@ -1,0 +1,125 @@
+"""Loads journals and captures into a database again.
+
+Every path is read from its beginning, whatever was replayed before: rows that are there already are
+recognised by their natural keys. So a replay can be interrupted and run again at will.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from orderflow_recorder.app.load import make_loader
+from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.domain.errors import SchemaMismatchError
+from orderflow_recorder.journal.captures import open_capture
+from orderflow_recorder.loader.health import LoaderHealth
+from orderflow_recorder.ports.journal import JournalEntry, JournalReader
+from orderflow_recorder.postgres.connection import connect, redact_url
+from orderflow_recorder.postgres.schema import SchemaStatus, check, upgrade
+from orderflow_recorder.postgres.sink import PostgresSink
+
+_FORGET_POSITION = "DELETE FROM public.loader_positions WHERE instance = %s"
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What became of one path.
+
+    Attributes:
+        path: As given.
+        figures: Rows, duplicates, what could not be parsed or stored.
+    """
+
+    path: Path
+    figures: LoaderHealth
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of uncompressed text behind ``path``.
+
+    Raises:
+        JournalError: There is nothing to read.
+    """
+    reader = open_capture(path)
+    try:
+        return reader.lag_bytes()
+    finally:
+        reader.close()
+
+
+def replay(settings: Settings, url: str, paths: Sequence[Path], observe: Callable[[Path, int], None]) -> list[Replayed]:
+    """Load each of ``paths`` from its beginning to its end.
+
+    Args:
+        settings: Batches and back-off.
+        url: Of the database; an empty one gets the schema.
+        paths: Journal folders, segment files or captures.
+        observe: Told how many bytes of a path are left.
+
+    Raises:
+        SinkError: The database cannot be reached, or refuses.
+        JournalError: A path cannot be read.
+    """
+    state = check(url)
+    if state.status is SchemaStatus.EMPTY:
+        upgrade(url)
+    elif state.status is not SchemaStatus.CURRENT:
+        msg = f"{redact_url(url)}: {state.message}"
+        raise SchemaMismatchError(msg)
+    return [Replayed(path, _replay(settings, url, path, observe)) for path in paths]
+
+
+def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, int], None]) -> LoaderHealth:
+    ended = threading.Event()
+    figures = LoaderHealth()
+
+    def watch(health: LoaderHealth) -> None:
+        nonlocal figures
+        figures = health
+        observe(path, health.lag_bytes)
+
+    instance = position_key(path)
+    with connect(url) as connection:
+        connection.execute(_FORGET_POSITION, (instance,))
+    make_loader(
+        settings,
+        PostgresSink(url),
+        reader_factory=lambda position: _EndingReader(open_capture(path, position), ended),
+        instance=instance,
+        wait=ended.wait,
+        publish=lambda _position: None,
+        observe=watch,
+        drain_s=float("inf"),
+    ).run()
+    return figures
+
+
+def position_key(path: Path) -> str:
+    """Return the name under which the position in ``path`` is kept: the same for the same place."""
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    return f"replay:{path.name[:40]}:{digest}"
+
+
+class _EndingReader:
+    """A reader that says when it has come to the end, so that the loader drains and ends."""
+
+    def __init__(self, reader: JournalReader, ended: threading.Event) -> None:
+        self._reader = reader
+        self._ended = ended
+
+    def read(self, max_bytes: int) -> Sequence[JournalEntry]:
+        entries = self._reader.read(max_bytes)
+        if not entries:
+            self._ended.set()
+        return entries
+
+    def take_skipped(self) -> Sequence[int]:
+        return self._reader.take_skipped()
+
+    def lag_bytes(self) -> int:
+        return self._reader.lag_bytes()
+
+    def close(self) -> None:
+        self._reader.close()

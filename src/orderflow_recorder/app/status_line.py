@@ -1,0 +1,66 @@
+"""The live figures of a recorder, in two calm lines."""
+
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport, is_fresh
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+
+
+def status_lines(collector: CollectorHealth | None, loader: LoaderReport | None, now_ns: int) -> list[str]:
+    """Return one line for the collector and one for the loader.
+
+    Args:
+        collector: Its newest health, if there is any.
+        loader: Its newest health, if there is any.
+        now_ns: Wall time, ns since the epoch.
+    """
+    return [_collector_line(collector, now_ns), _loader_line(loader, now_ns)]
+
+
+def _collector_line(health: CollectorHealth | None, now_ns: int) -> str:
+    if health is None or not is_fresh(health, now_ns):
+        return "collector  not running"
+    silent = f" ({health.streams_silent} silent)" if health.streams_silent else ""
+    parts = [
+        f"collector  {health.ingestion} {duration(now_ns - health.started_at)}",
+        f"{health.frames_per_s:,.0f} frames/s",
+        f"{health.frames:,} frames",
+        f"sockets {health.connections_open}/{health.connections_wanted}",
+        f"streams {health.streams:,}{silent}",
+        f"books {health.books_synced:,}/{health.books_wanted:,}",
+    ]
+    if health.bad_frames:
+        parts.append(f"bad frames {health.bad_frames:,}")
+    return " · ".join(parts)
+
+
+def _loader_line(health: LoaderReport | None, now_ns: int) -> str:
+    if health is None or not is_fresh(health, now_ns):
+        return "database   loader not running"
+    figures = health.figures
+    state = "loading" if figures.connected else "unreachable, trying again"
+    parts = [
+        f"database   {state}",
+        f"{health.rows_per_s:,.0f} rows/s",
+        f"{figures.rows:,} rows",
+        f"{size(figures.lag_bytes)} of journal to load",
+    ]
+    if figures.rejected or figures.unparsable:
+        parts.append(f"refused {figures.rejected:,}, unparsable {figures.unparsable:,}")
+    return " · ".join(parts)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people, e.g. ``1.2 MB``."""
+    for unit in _UNITS:
+        if count < _STEP or unit == _UNITS[-1]:
+            break
+        count /= _STEP
+    return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+
+
+def duration(nanoseconds: int) -> str:
+    """Return a span for people, e.g. ``1:02:03``."""
+    minutes, seconds = divmod(max(nanoseconds, 0) // 1_000_000_000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -1,0 +1,20 @@
+"""The hidden commands with which the supervisor starts its children."""
+
+from typing import Annotated
+
+import typer
+
+from orderflow_recorder.app.processes import collector_main, loader_main
+from orderflow_recorder.app.settings import load_settings
+
+ParentFd = Annotated[int, typer.Option("--parent-fd", help="Descriptor that ends with the parent.")]
+
+
+def collect(parent_fd: ParentFd) -> None:
+    """Run the collector; the supervisor calls this."""
+    raise typer.Exit(collector_main(load_settings(env_file=None), parent_fd))
+
+
+def load(parent_fd: ParentFd) -> None:
+    """Run the Postgres loader; the supervisor calls this."""
+    raise typer.Exit(loader_main(load_settings(env_file=None), parent_fd))
