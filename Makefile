@@ -1,0 +1,60 @@
+# Everything starts here: `make demo`, `make test`, `make run`. Each does its own set-up from poetry.lock;
+# nothing but Python >= 3.11 and make is needed beforehand.
+
+PYTHON ?= python3
+POETRY_VERSION := 2.5.1
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+POETRY := .poetry/bin/poetry
+# The package index that pip is configured with: Poetry reads no pip.conf, so it is told.
+PIP_INDEX = $$(.poetry/bin/python -c 'from pip._internal.commands import create_command as c; print(c("install").parser.get_default_values().index_url)')
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check lint format types clean
+
+help:  ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+install: $(INSTALLED)  ## Put the locked environment into .venv
+
+run: install  ## Record BTCUSDT and ETHUSDT of both markets (settings: .env, see .env.example)
+	@exec $(BIN)/orderflow-recorder run
+
+demo: install  ## Record a simulated market for 30 s and show what was recorded; needs no network
+	@exec $(BIN)/orderflow-recorder demo
+
+test: install  ## Run the tests
+	$(BIN)/python -m pytest
+
+check: lint types test  ## Everything that must be clean: lint, format, types, import contracts, tests
+
+lint: install  ## Check style, format and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+format: install  ## Mend style and format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: install  ## Check types
+	$(BIN)/mypy
+
+clean:  ## Remove the environment and caches; recorded data stays
+	rm -rf $(VENV) .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+# Poetry lives in an environment of its own. It ignores whatever environment the caller has activated.
+$(POETRY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: expected Python >= 3.11, got $$($(PYTHON) --version 2>&1 || echo no $(PYTHON)); install one, or run: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "error: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	rm -rf .poetry
+	$(PYTHON) -m venv .poetry
+	.poetry/bin/pip install --quiet --disable-pip-version-check poetry==$(POETRY_VERSION) poetry-plugin-pypi-mirror==0.6.5
+
+$(INSTALLED): poetry.lock pyproject.toml poetry.toml | $(POETRY)
+	env -u VIRTUAL_ENV -u CONDA_PREFIX POETRY_PYPI_MIRROR_URL="$(PIP_INDEX)" $(POETRY) sync --no-interaction
+	@touch $@
