@@ -1,0 +1,98 @@
+"""The SQL of `reads`, one constant a query."""
+
+from typing import Final, LiteralString
+
+# Ids are consecutive per symbol, and each is at most one row: what is missing can be counted.
+TRADES_SUMMARY: Final[LiteralString] = """
+SELECT market, symbol, 'trades', count(*), min(trade_id), max(trade_id),
+       max(trade_id) - min(trade_id) + 1 - count(DISTINCT trade_id)
+FROM public.trades
+GROUP BY market, symbol
+"""
+
+AGG_TRADES_SUMMARY: Final[LiteralString] = """
+SELECT market, symbol, 'agg_trades', count(*), min(agg_trade_id), max(agg_trade_id),
+       max(agg_trade_id) - min(agg_trade_id) + 1 - count(DISTINCT agg_trade_id)
+FROM public.agg_trades
+GROUP BY market, symbol
+"""
+
+# A diff covers (before, final]: before is U - 1 on spot and pu on futures. It leaves a hole where it
+# begins after everything that the diffs before it reach; an overlap leaves none.
+DEPTH_DIFFS_SUMMARY: Final[LiteralString] = """
+SELECT market, symbol, 'depth_diffs', count(*), min(first_update_id), max(final_update_id),
+       count(*) FILTER (WHERE before > reached)
+FROM (
+    SELECT market, symbol, first_update_id, final_update_id,
+           CASE market WHEN 'spot' THEN first_update_id - 1 ELSE previous_final_update_id END AS before,
+           max(final_update_id) OVER (
+               PARTITION BY market, symbol ORDER BY final_update_id, event_time
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS reached
+    FROM public.depth_diffs
+) AS chained
+GROUP BY market, symbol
+"""
+
+OTHER_SUMMARIES: Final[LiteralString] = """
+SELECT market, symbol, 'book_snapshots', count(*), min(last_update_id), max(last_update_id), NULL::bigint
+FROM public.book_snapshots GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'book_tops', count(*), min(last_update_id), max(last_update_id), NULL
+FROM public.book_tops GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'book_tickers', count(*), min(update_id), max(update_id), NULL
+FROM public.book_tickers GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'mark_prices', count(*), NULL, NULL, NULL
+FROM public.mark_prices GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'liquidations', count(*), NULL, NULL, NULL
+FROM public.liquidations GROUP BY market, symbol
+"""
+
+# extract() is numeric and exact; text[] keeps the digits as the venue wrote them.
+SNAPSHOTS: Final[LiteralString] = """
+SELECT last_update_id, source, (extract(epoch FROM receive_time) * 1000000)::bigint * 1000,
+       bid_prices::text[], bid_quantities::text[], ask_prices::text[], ask_quantities::text[]
+FROM public.book_snapshots
+WHERE market = %(market)s AND symbol = %(symbol)s
+ORDER BY receive_time, last_update_id, source
+"""
+
+DIFFS: Final[LiteralString] = """
+SELECT first_update_id, final_update_id, previous_final_update_id,
+       (extract(epoch FROM event_time) * 1000000)::bigint * 1000,
+       (extract(epoch FROM transaction_time) * 1000000)::bigint * 1000,
+       (extract(epoch FROM receive_time) * 1000000)::bigint * 1000,
+       bid_prices::text[], bid_quantities::text[], ask_prices::text[], ask_quantities::text[]
+FROM public.depth_diffs
+WHERE market = %(market)s AND symbol = %(symbol)s AND final_update_id > %(after)s
+ORDER BY final_update_id, event_time
+"""
+
+POSITIONS: Final[LiteralString] = """
+SELECT instance, sink, segment, byte_offset, updated_at,
+       extract(epoch FROM clock_timestamp() - updated_at)::double precision
+FROM public.loader_positions
+ORDER BY instance, sink
+"""
+
+TABLE_SIZES: Final[LiteralString] = """
+SELECT relname::text, pg_total_relation_size(oid)
+FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+"""
+
+TIMESCALE_INSTALLED: Final[LiteralString] = """
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+   AND current_setting('timescaledb.license', true) IS NOT NULL
+"""
+
+# A hypertable's own file is empty: the rows are in chunks, compressed ones in tables of their own.
+HYPERTABLE_SIZES: Final[LiteralString] = """
+SELECT hypertable_name::text,
+       hypertable_size(format('%I.%I', hypertable_schema, hypertable_name)::regclass)
+FROM timescaledb_information.hypertables
+WHERE hypertable_schema = 'public'
+"""
