@@ -25,7 +25,7 @@ from typing import Final
 from urllib.parse import quote
 
 from orderflow_recorder.postgres.embedded_client import DATABASE, POLL_S, Progress, await_answer, ensure_database
-from orderflow_recorder.postgres.embedded_cluster import SUPERUSER, clear_stale_pid_file, failure, prepare_cluster
+from orderflow_recorder.postgres.embedded_cluster import SUPERUSER, clear_stale_pid_files, failure, prepare_cluster
 from orderflow_recorder.postgres.embedded_files import ServerLocks, ServerLog
 from orderflow_recorder.postgres.embedded_process import (
     EmbeddedPostgresError,
@@ -79,7 +79,11 @@ class EmbeddedPostgres:
     """
 
     def __init__(
-        self, data_dir: Path, *, log: Callable[[str], None], settings: Mapping[str, str] = MappingProxyType({})
+        self,
+        data_dir: Path,
+        *,
+        log: Callable[[str], None] = lambda _line: None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Remember where the cluster is; nothing is touched yet.
 
@@ -172,6 +176,8 @@ class EmbeddedPostgres:
         """Take over the running server, or launch one, and wait until it answers."""
         began = time.monotonic()
         launched = False
+        if self._child is not None:
+            self._child.poll()  # a killed child that nobody buried would still hold its number
         while True:
             pid = postmaster_of(self.data_dir)
             if pid is not None:
@@ -211,7 +217,7 @@ class EmbeddedPostgres:
         time.sleep(_RETRY_S)
 
     def _launch(self, programs: Path) -> subprocess.Popen[bytes]:
-        clear_stale_pid_file(self.data_dir)
+        clear_stale_pid_files(self.data_dir)
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         output = self._server_log.open(self._user)
         try:

@@ -19,6 +19,7 @@ from orderflow_recorder.postgres.embedded_process import (
     read_pid,
     spawn,
 )
+from orderflow_recorder.postgres.embedded_socket import SOCKET_NAME
 
 SUPERUSER = "postgres"
 
@@ -93,16 +94,18 @@ def _run_initdb(folder: Path, programs: Path, user: ServerUser | None) -> None:
         raise failure(f"initdb could not make a cluster in {folder.parent}", output)
 
 
-def clear_stale_pid_file(data_dir: Path) -> None:
-    """Remove a pid file that would keep the server from starting; the caller found no running postmaster.
+def clear_stale_pid_files(data_dir: Path) -> None:
+    """Remove pid files that would keep the server from starting; the caller found no running postmaster.
 
-    Postgres itself ignores the file of a dead process. It refuses where the number now belongs to another process of
-    the same user, or where a power cut left no number. Its guard against a second server on the directory does not
-    need the file: the shared memory block is found by the directory's inode.
+    One is the directory's, one the socket's. Postgres itself ignores them where their process is dead. It refuses
+    where the number now belongs to another process of the same user, or where a power cut left no number. Its guard
+    against a second server on the directory does not need them: the shared memory block is found by the directory's
+    inode.
     """
-    pid = read_pid(data_dir)
-    if pid is None or (psutil.pid_exists(pid) and judge(pid, data_dir) is Ownership.OTHER):
-        (data_dir / PID_FILE).unlink(missing_ok=True)
+    for name in (PID_FILE, f"{SOCKET_NAME}.lock"):
+        pid = read_pid(data_dir, name)
+        if pid is None or (psutil.pid_exists(pid) and judge(pid, data_dir) is Ownership.OTHER):
+            (data_dir / name).unlink(missing_ok=True)
 
 
 def failure(what: str, output: str) -> EmbeddedPostgresError:

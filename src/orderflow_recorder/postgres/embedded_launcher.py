@@ -24,7 +24,8 @@ FAILED = 126
 
 _CAP_DAC_OVERRIDE = 1
 _CAP_DAC_READ_SEARCH = 2
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -62,8 +63,10 @@ def _become_with_read_right(uid: int) -> None:
     if right is None:
         message = "this root has neither CAP_DAC_READ_SEARCH nor CAP_DAC_OVERRIDE"
         raise PermissionError(message)
-    if libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "PR_SET_KEEPCAPS")
+    # Else access(2), by which Postgres looks for its own files, would not count the right. It also keeps all rights
+    # across setuid, so they are cut down to the one right after it.
+    if libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_SECUREBITS needs CAP_SETPCAP")
     os.setuid(uid)
     mask = 1 << right
     sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)

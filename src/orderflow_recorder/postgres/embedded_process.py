@@ -152,10 +152,10 @@ def major_version(programs: Path) -> str:
     return text.split()[2].partition(".")[0]
 
 
-def read_pid(data_dir: Path) -> int | None:
-    """Return the pid that the directory's pid file names; none if there is no file or no number in it."""
+def read_pid(data_dir: Path, name: str = PID_FILE) -> int | None:
+    """Return the pid that a lock file of the directory names; none if there is no file or no number in it."""
     try:
-        first_line = (data_dir / PID_FILE).read_bytes().partition(b"\n")[0]
+        first_line = (data_dir / name).read_bytes().partition(b"\n")[0]
         return abs(int(first_line)) or None  # a single-user server writes its pid negative
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
