@@ -74,9 +74,3 @@ def test_tables_land_in_public_whatever_the_search_path(empty_database_url: str)
     assert schema.check(empty_database_url).status is SchemaStatus.CURRENT
     with connect(empty_database_url) as connection:
         assert connection.execute("SELECT to_regclass('public.trades')::text").fetchone() == ("trades",)
-
-
-def test_every_table_and_column_is_commented() -> None:
-    for table in metadata.tables.values():
-        assert table.comment
-        assert all(column.comment for column in table.columns), table.name
