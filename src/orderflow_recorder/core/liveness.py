@@ -110,7 +110,6 @@ class SocketLiveness:
         for stream in streams:
             self._watched[stream.wire] = _Watched(stream, stream.kind, now)
             self._pending.add(stream.wire)
-            self._reported.pop(stream.wire, None)
 
     def remove(self, streams: Iterable[Stream]) -> None:
         """Expect nothing more of ``streams``."""

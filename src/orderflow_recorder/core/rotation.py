@@ -122,9 +122,8 @@ class Rotation:
                 pass
         return []
 
-    def on_server_shutdown(self, now: float) -> list[Effect]:
+    def on_server_shutdown(self, now: float) -> list[Effect]:  # noqa: ARG002  # as every input here
         """Learn that the venue will close the old socket: replace it at once."""
-        self._due_at = min(self._due_at, now)
         return self._open() if self.state is RotationState.SERVING else []
 
     def on_opened(self, now: float, streams: Iterable[str]) -> list[Effect]:

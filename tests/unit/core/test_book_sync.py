@@ -89,13 +89,22 @@ def test_a_quiet_symbol_takes_its_snapshot_before_its_first_diff() -> None:
     assert sync.on_diff(spot(8, 9)) == [Synced(1, 7, 9)]
 
 
-def test_a_newer_snapshot_replaces_the_one_in_hand_and_one_behind_the_diffs_does_not() -> None:
+def test_another_snapshot_ahead_of_the_diffs_replaces_the_one_in_hand() -> None:
     sync = BookSync(Market.SPOT)
     sync.on_diff(spot(1, 5))
     sync.on_snapshot(50)
-    assert sync.on_snapshot(4) == []
     assert sync.on_snapshot(6) == []
     assert sync.on_diff(spot(6, 8)) == [Synced(1, 6, 8)]
+
+
+@pytest.mark.parametrize("behind", [4, 5])
+def test_a_snapshot_behind_the_diffs_does_not_replace_the_one_in_hand(behind: int) -> None:
+    sync = BookSync(Market.SPOT)
+    sync.on_diff(spot(1, 5))
+    sync.on_snapshot(7)
+    assert sync.on_snapshot(behind) == []
+    assert sync.on_diff(spot(6, 6)) == []
+    assert sync.on_diff(spot(7, 9)) == [Synced(1, 7, 9)]
 
 
 def test_a_gap_ends_the_epoch_and_the_next_sync_begins_another() -> None:

@@ -137,6 +137,12 @@ def test_a_kind_that_speaks_late_ends_the_inquiry() -> None:
     assert socket.run(100, [DEPTH, TRADE]) == {}
 
 
+def test_a_kind_missed_long_after_its_deadline_leaves_the_venue_time_to_answer() -> None:
+    socket = Socket(DEPTH, TRADE)
+    socket.run(99)
+    assert socket.run(150, [DEPTH]) == {second: [Probe(TRADE)] for second in (100, 110, 120, 130, 140, 150)}
+
+
 def test_two_missing_kinds_are_both_asked_for_one_at_a_time() -> None:
     venue_asked: list[Stream] = []
 
@@ -202,6 +208,17 @@ def test_an_answer_asked_for_in_an_earlier_silence_does_not_count() -> None:
     socket.machine.on_probe(DEPTH.wire, 1, 110.6)
     socket.machine.on_tick(111.0, trades)
     assert socket.machine.on_tick(140.0, trades) == []
+
+
+def test_a_new_silence_is_judged_anew_even_where_no_tick_saw_the_frame_between() -> None:
+    socket = Socket(DEPTH)
+    socket.run(50, [DEPTH])
+    assert socket.machine.on_tick(80.0, trades) == [Probe(DEPTH)]
+    socket.machine.on_probe(DEPTH.wire, 1, 80.1)
+    socket.machine.on_frame(DEPTH.wire, 80.5)
+    assert socket.machine.on_tick(111.0, trades) == [Probe(DEPTH)]
+    socket.machine.on_probe(DEPTH.wire, 2, 111.1)
+    assert socket.machine.on_tick(115.0, trades) == []
 
 
 @pytest.mark.parametrize(
