@@ -27,11 +27,12 @@ def describe_error(error: BaseException) -> str:
     Args:
         error: As caught; wrapped causes are looked at, because HTTP clients hide the TLS error.
     """
-    seen = error
-    while not isinstance(seen, ssl.SSLError | socket.gaierror | ConnectionRefusedError):
+    seen, words = error, []
+    while not isinstance(seen, ssl.SSLError | socket.gaierror | ConnectionRefusedError | ConnectionResetError):
+        words.append(f"{type(seen).__name__}: {seen}" if str(seen) else type(seen).__name__)
         inner = seen.__cause__ or seen.__context__
         if inner is None:
-            return printable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+            return printable("; ".join(dict.fromkeys(words)))
         seen = inner
     if isinstance(seen, ssl.SSLCertVerificationError):
         return (
@@ -42,4 +43,6 @@ def describe_error(error: BaseException) -> str:
         return f"TLS failed ({printable(str(seen))}): does the server speak TLS on this port?"
     if isinstance(seen, socket.gaierror):
         return f"the host name cannot be resolved ({printable(str(seen))}): check the base URL and the network"
+    if isinstance(seen, ConnectionResetError):
+        return "the server reset the connection: does it speak this protocol, with or without TLS, on this port?"
     return "connection refused: nothing listens there, or a firewall is in the way"
