@@ -1,7 +1,10 @@
 """Journals for tests: a writer with small limits, and a reader read to its end."""
 
+from contextlib import closing
 from pathlib import Path
 
+from orderflow_recorder.domain.positions import JOURNAL_START, Position
+from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.writer import FileJournalWriter
 from orderflow_recorder.ports.journal import JournalEntry, JournalReader
 from tests.support.manual_clock import ManualClock
@@ -28,6 +31,14 @@ def open_writer(
         segment_seconds=segment_seconds,
         min_free_bytes=min_free_bytes,
     )
+
+
+def read_journal(
+    directory: Path, position: Position = JOURNAL_START, *, max_bytes: int = 1 << 20
+) -> list[JournalEntry]:
+    """Return every entry of ``directory`` from ``position`` on."""
+    with closing(FileJournalReader(directory, position)) as reader:
+        return read_all(reader, max_bytes=max_bytes)
 
 
 def read_all(reader: JournalReader, *, max_bytes: int = 1 << 20) -> list[JournalEntry]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from orderflow_recorder.domain.errors import JournalLockedError
@@ -31,7 +32,8 @@ class DirectoryLock:
             raise JournalLockedError(message) from None
         self._descriptor = descriptor
         # Padded to a fixed width instead of truncated: rewriting a block needs no new room on a full disk.
-        os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
+        with suppress(OSError):  # the lock holds without its text; a full disk is the segment's to report
+            os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the lock up. Idempotent."""

@@ -18,6 +18,7 @@ from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.ports.journal import JournalEntry
 
 _BLOCK_BYTES: Final = 1 << 20
+_LONG_LINE_BLOCK_BYTES: Final = 1 << 16
 _LONGEST_HEADER_BYTES: Final = 1 << 16
 
 
@@ -49,14 +50,11 @@ class SegmentReader:
         """
         entries: list[JournalEntry] = []
         wanted = max_bytes
-        while wanted > 0 and (self._file is not None or self._open_next()):
-            block = self._read_block(min(wanted, _BLOCK_BYTES))
+        while (wanted > 0 or not entries) and (self._file is not None or self._open_next()):
+            block = self._read_block(min(wanted, _BLOCK_BYTES) if wanted > 0 else _LONG_LINE_BLOCK_BYTES)
             if block:
                 wanted -= len(block)
-                found = self._decoder.feed(block)
-                entries += found
-                if not found and wanted <= 0:
-                    wanted = _BLOCK_BYTES  # a long line: go on until it ends
+                entries += self._decoder.feed(block)
             elif self._last_block_due:
                 if self._complete:
                     entries += self._decoder.finish()
@@ -144,6 +142,7 @@ class SegmentReader:
                 "{} is shorter than the position {}: reading goes on with the next segment", self._path, here.offset
             )
             return
+        self.close()
         found = "the file is shorter" if not before else "no line begins there"
         message = (
             f"expected a line at byte {here.offset} of {self._path}, but {found}: the sink was filled from another "
