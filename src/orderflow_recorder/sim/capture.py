@@ -111,15 +111,17 @@ class CaptureSource:
 
     def _scan(self, files: Sequence[Path]) -> None:
         known: set[tuple[Market, str]] = set()
+        found = False
         for line in _lines(files):
             if line.market is None:
                 continue
             if line.k == "rest" and line.symbol and (line.path or "").endswith("/depth"):
                 self._scan_snapshot(line.market, line.symbol, bytes(line.d))
             wrapper = _stream_frame(line)
+            found = found or wrapper is not None
             if wrapper is not None and (line.market, wrapper.stream) not in known:
                 self._scan_frame(line.market, wrapper, known)
-        if not known:
+        if not found:
             text = f'{files[0]}: expected recorded frames (lines with "k":"ws"), found none'
             raise SettingsError(text)
 
@@ -140,9 +142,10 @@ class CaptureSource:
             return
         prices, quantities = self._texts.setdefault((market, symbol), ([], []))
         if name in {"trade", "aggTrade"} and len(prices) < _STEP_SAMPLE:
-            trade = msgspec.json.decode(wrapper.data, type=_PriceAndQuantity)
-            prices.append(trade.p)
-            quantities.append(trade.q)
+            with suppress(msgspec.DecodeError):  # the recording may hold malformed frames
+                trade = msgspec.json.decode(wrapper.data, type=_PriceAndQuantity)
+                prices.append(trade.p)
+                quantities.append(trade.q)
         if name not in {"trade", "aggTrade"} or len(prices) >= _STEP_SAMPLE:
             known.add((market, wrapper.stream))
 

@@ -28,10 +28,12 @@ class Simulator:
     Attributes:
         truth: Books and tapes of everything played so far.
         control: Faults and switches; the same commands as ``/control/…``.
+        web: What becomes of HTTP requests and handshakes.
     """
 
     truth: Truth
     control: Controls
+    web: Web
 
     def __init__(  # settings by name, each with a default
         self,
@@ -82,7 +84,7 @@ class Simulator:
             rest_faults=rest_faults,
             clock=self._clock,
         )
-        self._web = Web(
+        self.web = Web(
             source=source,
             truth=self.truth,
             faults=rest_faults,
@@ -165,11 +167,11 @@ class Simulator:
 
     async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         address = str(connection.remote_address[0])
-        verdict = self._web.judge(request.path, request.headers, address)
+        verdict = self.web.judge(request.path, request.headers, address)
         if verdict.delay > 0:
             await first_of(self._clock.sleep(verdict.delay), self._stopping.wait())
         if verdict.endpoint is not None and isinstance(connection, SimConnection):
-            connection.prepare(verdict.endpoint, self._clock, limited=self._web.limited)
+            connection.prepare(verdict.endpoint, self._clock, limited=self.web.limited)
             return None
         if verdict.cut:
             connection.transport.abort()

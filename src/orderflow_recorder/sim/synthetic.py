@@ -108,11 +108,12 @@ class SyntheticSource:
             known.trading = True
             return None
         new = self._symbols[market, symbol] = self._make(market, symbol)
-        now = 0
-        if self._clock is not None:
-            now = self._clock[0] + self._clock[1]
-            self._enqueue(new, begin=self._clock[1])
-        return new.snapshot(now)
+        if self._clock is None:
+            return new.snapshot(0)
+        start, now, _ = self._clock
+        known_book = new.snapshot(start + now)  # before the first frame is made: that moves the book on
+        self._enqueue(new, begin=now)
+        return known_book
 
     def delist_symbol(self, market: Market, symbol: str) -> None:
         """Stop ``symbol`` trading."""
