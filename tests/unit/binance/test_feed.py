@@ -15,7 +15,7 @@ from orderflow_recorder.binance.feed import BinanceFeed
 from orderflow_recorder.domain.errors import VenueUnreachableError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
-from orderflow_recorder.ports.feed import DataNote, FeedClosedError
+from orderflow_recorder.ports.feed import DataNote, Feed, FeedClosedError
 from tests.unit.binance.support import HttpResponder, JumpingClock, VenueSocket, plain_server
 
 TRADES = [Stream(Market.SPOT, "BTCUSDT", "trade")]
@@ -27,7 +27,7 @@ def feed(
     market: Market = Market.SPOT,
     ssl_context: ssl.SSLContext | None = None,
     open_timeout_s: float = 5.0,
-) -> BinanceFeed:
+) -> Feed:
     return BinanceFeed(
         market,
         url,

@@ -18,6 +18,7 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import AggTrade, BookSnapshot, BookTicker, DepthDiff, DepthIds, MarkPrice, Trade
 from orderflow_recorder.ports.feed import DataNote
 from orderflow_recorder.ports.journal import EntryKind, JournalEntry
+from orderflow_recorder.ports.sink import Parser
 
 CAPTURES = Path("../shared/captures")
 NAMES = [
@@ -27,6 +28,7 @@ NAMES = [
     "usdm_five_symbols_2021-04-05",
 ]
 HERE = Position(1, 0)
+PARSER: Parser = BinanceParser()
 
 
 def entry(kind: EntryKind, payload: bytes, **context: Any) -> JournalEntry:  # noqa: ANN401  # any field
@@ -35,23 +37,23 @@ def entry(kind: EntryKind, payload: bytes, **context: Any) -> JournalEntry:  # n
 
 def test_frames_go_by_their_market() -> None:
     frame = b'{"stream":"btcusdt@bookTicker","data":{"u":9,"s":"BTCUSDT","b":"1","B":"2","a":"3","A":"4"}}'
-    records = BinanceParser().parse(entry(EntryKind.FRAME, frame, market=Market.SPOT))
+    records = PARSER.parse(entry(EntryKind.FRAME, frame, market=Market.SPOT))
     assert list(records) == [BookTicker(Market.SPOT, "BTCUSDT", 9, "1", "2", "3", "4", None, None, 5)]
     with pytest.raises(FrameError, match="missing required field"):
-        BinanceParser().parse(entry(EntryKind.FRAME, frame, market=Market.USDM))
+        PARSER.parse(entry(EntryKind.FRAME, frame, market=Market.USDM))
 
 
 def test_rest_answers_go_by_their_path() -> None:
     answer = entry(
         EntryKind.REST, b'{"lastUpdateId":1,"bids":[],"asks":[]}', market=Market.SPOT, symbol="A", path="/api/v3/depth"
     )
-    assert list(BinanceParser().parse(answer)) == [BookSnapshot(Market.SPOT, "A", 1, "rest", 5, [], [], [], [])]
+    assert list(PARSER.parse(answer)) == [BookSnapshot(Market.SPOT, "A", 1, "rest", 5, [], [], [], [])]
 
 
 @pytest.mark.parametrize("kind", [EntryKind.FRAME, EntryKind.REST])
 def test_an_entry_without_a_market_is_refused(kind: EntryKind) -> None:
     with pytest.raises(FrameError, match="spot or usdm"):
-        BinanceParser().parse(entry(kind, b"{}", path="/api/v3/depth"))
+        PARSER.parse(entry(kind, b"{}", path="/api/v3/depth"))
 
 
 def test_an_event_takes_instance_and_run_from_the_segment() -> None:
@@ -59,29 +61,29 @@ def test_an_event_takes_instance_and_run_from_the_segment() -> None:
         b'{"t":7,"k":"event","event":"book_synced","market":"usdm","symbol":"BTCUSDT","c":3,"epoch":2,'
         b'"d":{"last_update_id":9}}'
     )
-    records = BinanceParser().parse(entry(EntryKind.EVENT, line, instance="main", run_id="r"))
+    records = PARSER.parse(entry(EntryKind.EVENT, line, instance="main", run_id="r"))
     expected = RecorderEvent(7, EventKind.BOOK_SYNCED, "main", "r", Market.USDM, "BTCUSDT", 3, 2, {"last_update_id": 9})
     assert list(records) == [expected]
 
 
 def test_an_event_of_the_whole_recorder_concerns_nobody() -> None:
     line = b'{"t":7,"k":"event","event":"run_started","market":null,"symbol":null,"c":null,"epoch":null,"d":{}}'
-    records = BinanceParser().parse(entry(EntryKind.EVENT, line))
+    records = PARSER.parse(entry(EntryKind.EVENT, line))
     assert list(records) == [RecorderEvent(7, EventKind.RUN_STARTED)]
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b'{"t":7,"event":"party"}', b'{"t":"7","event":"run_started"}'])
 def test_other_events_are_refused(line: bytes) -> None:
     with pytest.raises(FrameError, match="expected an event"):
-        BinanceParser().parse(entry(EntryKind.EVENT, line))
+        PARSER.parse(entry(EntryKind.EVENT, line))
 
 
 @pytest.mark.parametrize("kind", [EntryKind.BAD, EntryKind.CORRUPT])
 def test_bad_and_corrupt_entries_raise_their_reason(kind: EntryKind) -> None:
     with pytest.raises(FrameError, match="not JSON at byte 3"):
-        BinanceParser().parse(entry(kind, b"\xff", reason="not JSON at byte 3"))
+        PARSER.parse(entry(kind, b"\xff", reason="not JSON at byte 3"))
     with pytest.raises(FrameError, match="received x"):
-        BinanceParser().parse(entry(kind, b"x"))
+        PARSER.parse(entry(kind, b"x"))
 
 
 def recorded(name: str) -> Iterator[tuple[dict[str, Any], JournalEntry]]:
@@ -149,9 +151,8 @@ CHECKS: dict[str, tuple[type, Any]] = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recorded_frame_becomes_what_it_says(name: str) -> None:
-    parser = BinanceParser()
     for line, recorded_entry in recorded(name):
-        records = parser.parse(recorded_entry)
+        records = PARSER.parse(recorded_entry)
         if line["k"] == "rest":
             (snapshot,) = records
             assert isinstance(snapshot, BookSnapshot)

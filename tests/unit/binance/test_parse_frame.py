@@ -1,12 +1,8 @@
 """Frames to records, both dialects."""
 
-import contextlib
 import json
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orderflow_recorder.binance.parse_frame import parse_frame
 from orderflow_recorder.domain.errors import FrameError
@@ -22,72 +18,24 @@ from orderflow_recorder.domain.records import (
     SpentTradeId,
     Trade,
 )
-
-SPOT, USDM = Market.SPOT, Market.USDM
-RECEIVED = 1_790_000_000_123_456_789
-MS, US = 1_790_000_000_000, 1_790_000_000_000_001
-MS_NS, US_NS = MS * 1_000_000, US * 1_000
-
-Json = dict[str, Any]
-
-TRADE: Json = {"e": "trade", "E": US, "s": "BTCUSDT", "t": 5, "p": "1.50", "q": "2", "T": US, "m": True, "M": True}
-USDM_TRADE: Json = {**TRADE, "E": MS, "T": MS, "X": "MARKET", "st": 1}
-AGG_TRADE: Json = {
-    "e": "aggTrade",
-    "E": MS,
-    "s": "BTCUSDT",
-    "a": 7,
-    "p": "1.50",
-    "q": "2",
-    "nq": "1",
-    "f": 3,
-    "l": 5,
-    "T": MS,
-    "m": False,
-    "st": 1,
-}
-SPOT_DIFF: Json = {"e": "depthUpdate", "E": US, "s": "BTCUSDT", "U": 1, "u": 4, "b": [["1.0", "0.0"]], "a": []}
-USDM_DIFF: Json = {
-    "e": "depthUpdate",
-    "E": MS,
-    "T": MS - 1,
-    "s": "BTCUSDT",
-    "ps": "BTCUSDT",
-    "st": 1,
-    "U": 1,
-    "u": 4,
-    "pu": 0,
-    "b": [["1.0", "0"]],
-    "a": [["2", "3"], ["4", "5"]],
-}
-SPOT_TICKER: Json = {"u": 9, "s": "BTCUSDT", "b": "1.0", "B": "2.0", "a": "3.0", "A": "4.0"}
-USDM_TICKER: Json = {**SPOT_TICKER, "e": "bookTicker", "T": MS - 1, "E": MS, "ps": "BTCUSDT", "st": 1}
-MARK: Json = {
-    "e": "markPriceUpdate",
-    "E": MS,
-    "s": "BTCUSDT",
-    "p": "1.1",
-    "ap": "1.2",
-    "i": "1.3",
-    "P": "1.4",
-    "r": "-0.00010000",
-    "T": MS,
-    "st": 1,
-}
-ORDER: Json = {
-    "s": "BTCUSDT",
-    "S": "SELL",
-    "o": "LIMIT",
-    "f": "IOC",
-    "q": "0.014",
-    "p": "9910",
-    "ap": "9911",
-    "X": "FILLED",
-    "l": "0.013",
-    "z": "0.014",
-    "T": MS,
-}
-FORCE: Json = {"e": "forceOrder", "E": MS, "o": ORDER}
+from tests.unit.binance.payloads import (
+    AGG_TRADE,
+    FORCE,
+    MARK,
+    MS_NS,
+    ORDER,
+    RECEIVED,
+    SPOT,
+    SPOT_DIFF,
+    SPOT_TICKER,
+    TRADE,
+    US_NS,
+    USDM,
+    USDM_DIFF,
+    USDM_TICKER,
+    USDM_TRADE,
+    Json,
+)
 
 
 def one(market: Market, stream: str, data: Json) -> MarketRecord:
@@ -274,49 +222,3 @@ def test_futures_payloads_are_held_to_their_own_rules(stream: str, data: Json, t
 def test_bytes_that_are_no_frame_are_refused(frame: bytes) -> None:
     with pytest.raises(FrameError, match="expected"):
         parse_frame(SPOT, frame, RECEIVED)
-
-
-@given(st.sampled_from(Market), st.binary(max_size=200))
-def test_no_bytes_raise_anything_but_frame_error(market: Market, frame: bytes) -> None:
-    with contextlib.suppress(FrameError):
-        parse_frame(market, frame, RECEIVED)
-
-
-EXAMPLES: list[tuple[Market, str, Json]] = [
-    (SPOT, "trade", TRADE),
-    (SPOT, "depth", SPOT_DIFF),
-    (SPOT, "bookTicker", SPOT_TICKER),
-    (USDM, "trade", USDM_TRADE),
-    (USDM, "aggTrade", AGG_TRADE),
-    (USDM, "depth", USDM_DIFF),
-    (USDM, "depth5", USDM_DIFF),
-    (USDM, "bookTicker", USDM_TICKER),
-    (USDM, "markPrice", MARK),
-    (USDM, "forceOrder", FORCE),
-]
-ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.lists(st.text()), max_size=2)
-
-
-@given(st.sampled_from(EXAMPLES), st.data())
-def test_no_value_in_any_field_raises_anything_but_frame_error(
-    example: tuple[Market, str, Json], data: st.DataObject
-) -> None:
-    market, stream, payload = example
-    key = data.draw(st.sampled_from(sorted(payload)))
-    frame = json.dumps({"stream": f"btcusdt@{stream}", "data": {**payload, key: data.draw(ODD)}})
-    try:
-        parse_frame(market, frame.encode(), RECEIVED)
-    except FrameError as error:
-        assert error.reason.isprintable()  # noqa: PT017  # either outcome is right; the text must be storable
-
-
-@given(st.sampled_from(EXAMPLES), st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4))
-def test_damaged_frames_raise_nothing_but_frame_error(
-    example: tuple[Market, str, Json], at: int, junk: bytes, cut: int
-) -> None:
-    market, stream, payload = example
-    frame = json.dumps({"stream": f"btcusdt@{stream}", "data": payload}).encode()
-    try:
-        parse_frame(market, frame[:at] + junk + frame[at + cut :], RECEIVED)
-    except FrameError as error:
-        assert error.reason.isprintable()  # noqa: PT017  # either outcome is right; the text must be storable

@@ -10,14 +10,14 @@ from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.core.budget import RequestBudget
 from orderflow_recorder.domain.errors import FrameError, RateLimitedError, VenueRefusedError, VenueUnreachableError
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.ports.venue import RestAnswer
+from orderflow_recorder.ports.venue import RestAnswer, Venue
 from tests.unit.binance.support import HttpResponder, JumpingClock, plain_server
 
 BOOK = b'{"lastUpdateId":7,"bids":[["1.10","2"]],"asks":[]}'
 TIME = b'{"serverTime":1790000000000}'
 
 
-def venue_at(url: str, clock: JumpingClock, market: Market = Market.SPOT, timeout_s: float = 5.0) -> BinanceVenue:
+def venue_at(url: str, clock: JumpingClock, market: Market = Market.SPOT, timeout_s: float = 5.0) -> Venue:
     return BinanceVenue(
         market,
         url,
@@ -30,21 +30,21 @@ def venue_at(url: str, clock: JumpingClock, market: Market = Market.SPOT, timeou
 
 
 @pytest.fixture
-async def spot(responder: HttpResponder, clock: JumpingClock) -> AsyncIterator[BinanceVenue]:
+async def spot(responder: HttpResponder, clock: JumpingClock) -> AsyncIterator[Venue]:
     venue = venue_at(responder.url + "/", clock)
     yield venue
     await venue.close()
 
 
 @pytest.fixture
-async def usdm(responder: HttpResponder, clock: JumpingClock) -> AsyncIterator[BinanceVenue]:
+async def usdm(responder: HttpResponder, clock: JumpingClock) -> AsyncIterator[Venue]:
     venue = venue_at(responder.url, clock, Market.USDM)
     yield venue
     await venue.close()
 
 
 async def test_a_spot_snapshot_asks_for_5000_levels_in_microseconds(
-    spot: BinanceVenue, responder: HttpResponder, clock: JumpingClock
+    spot: Venue, responder: HttpResponder, clock: JumpingClock
 ) -> None:
     responder.prepare(200, BOOK + b"\n")
     answer = await spot.snapshot("BTCUSDT")
@@ -56,7 +56,7 @@ async def test_a_spot_snapshot_asks_for_5000_levels_in_microseconds(
 
 
 async def test_a_usdm_snapshot_asks_for_1000_levels_and_encodes_its_symbol(
-    usdm: BinanceVenue, responder: HttpResponder
+    usdm: Venue, responder: HttpResponder
 ) -> None:
     responder.prepare(200, BOOK)
     await usdm.snapshot("币USDT")
@@ -64,7 +64,7 @@ async def test_a_usdm_snapshot_asks_for_1000_levels_and_encodes_its_symbol(
     assert "x-mbx-time-unit" not in responder.requests[0].lower()
 
 
-async def test_exchange_info_gives_instruments(usdm: BinanceVenue, responder: HttpResponder) -> None:
+async def test_exchange_info_gives_instruments(usdm: Venue, responder: HttpResponder) -> None:
     row = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT", "filters": []}
     responder.prepare(200, json.dumps({"symbols": [row]}).encode())
     answer = await usdm.exchange_info()
@@ -90,7 +90,7 @@ AGG_ROWS = b'[{"a":42,"p":"1","q":"1","f":1,"l":2,"T":1790000000000,"m":true}]'
     ],
 )
 async def test_the_newest_id_of_a_stream(  # a table's columns
-    usdm: BinanceVenue, responder: HttpResponder, stream: str, body: bytes, request_line: str, newest: int | None
+    usdm: Venue, responder: HttpResponder, stream: str, body: bytes, request_line: str, newest: int | None
 ) -> None:
     responder.prepare(200, body)
     assert await usdm.latest_id("BTCUSDT", stream) == newest
@@ -98,12 +98,12 @@ async def test_the_newest_id_of_a_stream(  # a table's columns
 
 
 @pytest.mark.parametrize("stream", ["markPrice@1s", "forceOrder"])
-async def test_streams_without_ids_are_not_asked_for(usdm: BinanceVenue, responder: HttpResponder, stream: str) -> None:
+async def test_streams_without_ids_are_not_asked_for(usdm: Venue, responder: HttpResponder, stream: str) -> None:
     assert await usdm.latest_id("BTCUSDT", stream) is None
     assert responder.requests == []
 
 
-async def test_server_time_in_ms_and_us(spot: BinanceVenue, responder: HttpResponder) -> None:
+async def test_server_time_in_ms_and_us(spot: Venue, responder: HttpResponder) -> None:
     responder.prepare(200, TIME)
     responder.prepare(200, b'{"serverTime":1790000000000001}')
     assert await spot.server_time() == 1_790_000_000_000_000_000
@@ -111,7 +111,7 @@ async def test_server_time_in_ms_and_us(spot: BinanceVenue, responder: HttpRespo
 
 
 async def test_a_body_over_many_lines_is_put_on_one_with_its_digits_unchanged(
-    spot: BinanceVenue, responder: HttpResponder
+    spot: Venue, responder: HttpResponder
 ) -> None:
     responder.prepare(200, b'{\r\n  "lastUpdateId": 7,\n  "bids": [["1.10", "2"]],\n "asks": []}')
     assert (await spot.snapshot("BTCUSDT")).body == BOOK
@@ -132,7 +132,7 @@ async def test_a_body_over_many_lines_is_put_on_one_with_its_digits_unchanged(
     ],
 )
 async def test_a_rate_limit_stops_all_requests_as_long_as_told(  # a table's columns
-    spot: BinanceVenue,
+    spot: Venue,
     responder: HttpResponder,
     clock: JumpingClock,
     status: int,
@@ -167,7 +167,7 @@ async def test_a_rate_limit_stops_all_requests_as_long_as_told(  # a table's col
     ],
 )
 async def test_an_answer_that_cannot_be_used_says_what_came(
-    spot: BinanceVenue, responder: HttpResponder, status: int, body: bytes, told: str
+    spot: Venue, responder: HttpResponder, status: int, body: bytes, told: str
 ) -> None:
     responder.prepare(status, body)
     with pytest.raises(VenueUnreachableError, match=told):
@@ -183,7 +183,7 @@ async def test_an_answer_that_cannot_be_used_says_what_came(
     ],
 )
 async def test_a_refusal_carries_the_venues_own_words(  # a table's columns
-    spot: BinanceVenue, responder: HttpResponder, status: int, body: bytes, code: int | None, message: str
+    spot: Venue, responder: HttpResponder, status: int, body: bytes, code: int | None, message: str
 ) -> None:
     responder.prepare(status, body)
     with pytest.raises(VenueRefusedError, match=message) as caught:
@@ -226,7 +226,7 @@ async def test_a_base_url_that_is_none(clock: JumpingClock, url: str) -> None:
 
 
 async def test_requests_wait_for_budget_before_they_are_sent(
-    spot: BinanceVenue, responder: HttpResponder, clock: JumpingClock
+    spot: Venue, responder: HttpResponder, clock: JumpingClock
 ) -> None:
     for _ in range(20):
         responder.prepare(200, BOOK)
@@ -237,9 +237,7 @@ async def test_requests_wait_for_budget_before_they_are_sent(
     assert clock.slept == [60.0]
 
 
-async def test_the_venues_own_count_is_believed(
-    spot: BinanceVenue, responder: HttpResponder, clock: JumpingClock
-) -> None:
+async def test_the_venues_own_count_is_believed(spot: Venue, responder: HttpResponder, clock: JumpingClock) -> None:
     responder.prepare(200, TIME, {"X-MBX-USED-WEIGHT-1M": "4790"})
     responder.prepare(200, TIME, {"X-MBX-USED-WEIGHT-1M": "many"})
     responder.prepare(200, BOOK, {"X-MBX-USED-WEIGHT-1M": "9" * 400})
