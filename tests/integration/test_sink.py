@@ -282,8 +282,10 @@ def test_a_role_without_permission_is_told_what_it_lacks(writer: Writer, connect
 
 
 def test_a_read_only_server_is_worth_another_try(database_url: str) -> None:
+    separator = "&" if "?" in database_url else "?"
+    read_only = f"{database_url}{separator}options=-c%20default_transaction_read_only%3Don"
     with pytest.raises(SinkUnavailableError, match="read-only"):
-        PostgresSink(f"{database_url}?options=-c%20default_transaction_read_only%3Don").open("main")
+        PostgresSink(read_only).open("main")
 
 
 def test_futures_and_spot_ids_do_not_meet(writer: Writer, connection: psycopg.Connection[Any]) -> None:

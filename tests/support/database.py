@@ -36,11 +36,16 @@ def server(directory: Path) -> Iterator[str]:
     given = os.environ.get("TEST_DB_URL")
     if given:
         yield given
-    elif _docker_answers():
-        yield from _container()
-    else:
+        return
+    container = _start_container() if _docker_answers() else None
+    if container is None:
         with EmbeddedPostgres(directory) as url:
             yield url
+        return
+    try:
+        yield container.get_connection_url()
+    finally:
+        container.stop()
 
 
 def _docker_answers() -> bool:
@@ -52,17 +57,17 @@ def _docker_answers() -> bool:
         return probe.connect_ex(_DOCKER_SOCKET) == 0
 
 
-def _container() -> Iterator[str]:
+def _start_container() -> Any:  # noqa: ANN401  # testcontainers has no types
+    """Return a running container, or none where Docker lacks something (no such image, no network)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # testcontainers' own deprecations are not ours to fix
         from testcontainers.postgres import PostgresContainer  # noqa: PLC0415  # slow to import, seldom needed
 
-        container = PostgresContainer(IMAGE, driver=None)
-        container.start()
-    try:
-        yield container.get_connection_url()
-    finally:
-        container.stop()
+        try:
+            return PostgresContainer(IMAGE, driver=None).start()
+        except Exception as error:  # noqa: BLE001  # whatever the reason, the embedded server does as well
+            print(f"no container for the tests, using the embedded server: {error}")  # noqa: T201  # to the test log
+            return None
 
 
 def with_database(url: str, name: str) -> str:
@@ -71,8 +76,13 @@ def with_database(url: str, name: str) -> str:
 
 
 @contextmanager
-def new_database(server_url: str, *, template: str = "template1") -> Iterator[str]:
-    """Yield the address of a new database; it is dropped afterwards, whoever is connected."""
+def new_database(server_url: str, *, template: str = "template0") -> Iterator[str]:
+    """Yield the address of a new database; it is dropped afterwards, whoever is connected.
+
+    Args:
+        server_url: Where.
+        template: What to clone; template1 would do, but TimescaleDB's workers may be connected to it.
+    """
     name = f"test_{uuid.uuid4().hex}"
     with connect(server_url) as connection:
         _create(connection, name, template)

@@ -38,6 +38,9 @@ _REFUSED_WHILE_CONNECTING: Final = (
     (r"permission denied for database", sqlstates.InsufficientPrivilege),
 )
 
+_NOT_PRELOADED: Final = 'extension "timescaledb" must be preloaded'
+"""Such a database takes no DDL at all, not even for plain tables; the error has no SQLSTATE of its own."""
+
 _UNAVAILABLE: Final = (
     psycopg.OperationalError,  # connection lost, shutdown, starting up, disk full, deadlock, timeout …
     psycopg.InterfaceError,  # the connection is closed
@@ -68,6 +71,8 @@ def sink_error(error: psycopg.Error, address: str) -> SinkError:
 
 
 def _advice(error: psycopg.Error, text: str) -> str | None:
+    if text.startswith(_NOT_PRELOADED):
+        return "add timescaledb to shared_preload_libraries and restart the server"
     for kind, advice in _REFUSED.items():
         if isinstance(error, kind):
             return advice
@@ -79,4 +84,6 @@ def _advice(error: psycopg.Error, text: str) -> str | None:
 
 
 def _one_line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    # What follows the first line is a hint of several paragraphs, or the statement.
+    message = error.diag.message_primary or str(error)
+    return " ".join(message.split()) or type(error).__name__

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMPRESS_AFTER_CHUNKS: Final = 2
 """Older chunks than this many intervals are compressed; late rows into them are slow (8 us each)."""
 
+_ABSENT: Final = "the server does not have it"
 _INSTALLED: Final = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
 _AVAILABLE: Final = "SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'"
 # The extension's loader defines settings of its own. Asking shared_preload_libraries instead would
@@ -57,7 +58,8 @@ def make_hypertables(connection: "Connection", hypertables: "Iterable[Hypertable
     """
     reason = _unusable(connection)
     if reason is not None:
-        logger.info("TimescaleDB: {}; tables are plain, every query still runs", reason)
+        level = "INFO" if reason == _ABSENT else "WARNING"  # the others a person could mend
+        logger.log(level, "TimescaleDB: {}; tables are plain, every query still runs", reason)
         return
     community = is_community(connection)
     if not community:
@@ -75,7 +77,7 @@ def _unusable(connection: "Connection") -> str | None:
     """Return why TimescaleDB cannot be used, after trying to install it; none if it can."""
     installed = connection.scalar(text(_INSTALLED)) is not None
     if not installed and connection.scalar(text(_AVAILABLE)) is None:
-        return "the server does not have it"
+        return _ABSENT
     if not connection.scalar(text(_PRELOADED)):
         return "the server has it but does not load it: add timescaledb to shared_preload_libraries, restart the server"
     if not installed:

@@ -50,6 +50,12 @@ def test_what_a_person_must_mend_is_refused_with_what_to_do(kind: type[psycopg.E
     assert "\n" not in str(error)
 
 
+def test_an_extension_that_is_not_loaded_says_what_to_do() -> None:
+    error = sink_error(errors.InternalError_('extension "timescaledb" must be preloaded'), ADDRESS)
+    assert isinstance(error, SinkRefusedError)
+    assert str(error).endswith("add timescaledb to shared_preload_libraries and restart the server")
+
+
 @pytest.mark.parametrize("kind", [errors.UndefinedTable, errors.UndefinedColumn])
 def test_a_missing_table_or_column_is_a_schema_mismatch(kind: type[psycopg.Error]) -> None:
     error = sink_error(kind("x"), ADDRESS)
