@@ -70,7 +70,7 @@ def configure(
 
 def _fields(record: "Record") -> dict[str, object]:
     """Return what was bound to the line, e.g. market and connection."""
-    return {name: value for name, value in record["extra"].items() if name not in {"process", "line"}}
+    return {name: value for name, value in record["extra"].items() if name not in {"process", "component", "line"}}
 
 
 def _trace(record: "Record") -> str:

@@ -17,6 +17,7 @@ from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE
 from orderflow_recorder.domain.errors import DiskFullError, JournalError, SettingsError, SinkRefusedError
 
+SUPERVISOR = "supervisor"
 COLLECTOR = "collector"
 LOADER = "loader-postgres"
 

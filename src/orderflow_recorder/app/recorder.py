@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, TypeAlias
 
 from loguru import logger
 from rich.console import Console
@@ -25,13 +26,15 @@ from orderflow_recorder.app.preflight import (
     lock_instance,
     prepare_folders,
 )
-from orderflow_recorder.app.processes import COLLECTOR, LOADER, health_path, publisher
+from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path, publisher
 from orderflow_recorder.app.settings import Settings, unknown_names
 from orderflow_recorder.app.status_line import status_lines
 from orderflow_recorder.app.supervisor import EXIT_FAILED, ChildSpec, Supervisor
 from orderflow_recorder.domain.errors import OrderflowError
 
-SUPERVISOR: Final = "supervisor"
+Show: TypeAlias = Callable[[CollectorHealth | None, LoaderReport | None], None]
+"""Takes the newest health of collector and loader; either may be missing or old."""
+
 COLLECTOR_DRAIN_S: Final = 3.0
 LOADER_DRAIN_S: Final = 5.0
 """With the embedded server's stop, a recorder is gone within 10 s of SIGTERM, whatever happens."""
@@ -46,7 +49,7 @@ class Recorder:
     Args:
         settings: What to record, and where to.
         take_line: Takes the children's log lines; none lets them write to standard error.
-        show: Takes the status lines, once a second.
+        show: Takes the newest health of collector and loader, once a second.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Recorder:
         settings: Settings,
         *,
         take_line: Callable[[str], None] | None = None,
-        show: Callable[[list[str]], None],
+        show: Show,
     ) -> None:
         """Start nothing yet."""
         self._settings = settings
@@ -112,7 +115,7 @@ class Recorder:
             publish(ProcessHealth(pid=os.getpid(), started_at=started_at, updated_at=now))
             collector = read_health(health_path(settings, COLLECTOR), CollectorHealth)
             loader = read_health(health_path(settings, LOADER), LoaderReport)
-            self._show(status_lines(collector, loader, now))
+            self._show(collector, loader)
             await self._clock.sleep(_TICK_S)
 
 
@@ -148,10 +151,14 @@ def run(settings: Settings) -> int:
         return 0
 
 
-async def _until_signal(
-    settings: Settings, take_line: Callable[[str], None] | None, show: Callable[[list[str]], None]
-) -> None:
+async def _until_signal(settings: Settings, take_line: Callable[[str], None] | None, show: Show) -> None:
     recorder = Recorder(settings, take_line=take_line, show=show)
+    stop_on_signals(recorder)
+    await recorder.run()
+
+
+def stop_on_signals(recorder: Recorder) -> None:
+    """Stop ``recorder`` on SIGTERM, SIGINT and SIGHUP; the second signal does not wait."""
     loop = asyncio.get_running_loop()
 
     def stop(name: str) -> None:
@@ -160,11 +167,10 @@ async def _until_signal(
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number.name)
-    await recorder.run()
 
 
 @contextmanager
-def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, Callable[[list[str]], None]]]:
+def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, Show]]:
     """Set logs up, with a live status below them on a terminal and a line a minute elsewhere."""
 
     def configure(write: Callable[[str], None] | None) -> None:
@@ -187,12 +193,14 @@ def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, 
         console.print(Text(line.rstrip("\n")), soft_wrap=True)
 
     with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(collector: CollectorHealth | None, loader: LoaderReport | None) -> None:
+            text = "\n".join(status_lines(collector, loader, time.time_ns()))
+            live.update(Text(text, style="bold", overflow="ellipsis"), refresh=True)
+
         configure(take_line)
         try:
-            yield (
-                take_line,
-                lambda lines: live.update(Text("\n".join(lines), style="bold", overflow="ellipsis"), refresh=True),
-            )
+            yield take_line, show
         finally:
             configure(None)
 
@@ -203,9 +211,10 @@ class _Periodic:
     def __init__(self) -> None:
         self._calls = 0
 
-    def show(self, lines: list[str]) -> None:
+    def show(self, collector: CollectorHealth | None, loader: LoaderReport | None) -> None:
         self._calls += 1
         if self._calls % _LOG_EVERY == 0:
+            lines = status_lines(collector, loader, time.time_ns())
             logger.info("{}", " | ".join(" ".join(line.split()) for line in lines))
 
 

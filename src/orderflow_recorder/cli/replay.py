@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from orderflow_recorder.app.admin import configure_logs, running_database
 from orderflow_recorder.app.replay import Replayed, size_of
@@ -39,7 +39,7 @@ def replay(
 
 
 def _table(done: list[Replayed]) -> Table:
-    table = Table("path", title="replayed")
+    table = Table(Column("path", overflow="fold"), title="replayed")
     for name in ("rows inserted", "duplicates", "unparsable", "refused"):
         table.add_column(name, justify="right")
     for one in done:

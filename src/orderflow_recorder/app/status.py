@@ -1,0 +1,123 @@
+"""How a recorder is: what its processes say, and what arrived in the database last."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+import psutil
+import psycopg
+
+from orderflow_recorder.app.admin import running_database
+from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth, is_fresh, read_health
+from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path
+from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
+from orderflow_recorder.domain.errors import OrderflowError
+from orderflow_recorder.journal.retention import JournalSize, journal_size
+from orderflow_recorder.postgres.activity import StreamActivity, stream_activity
+from orderflow_recorder.postgres.connection import connect
+from orderflow_recorder.postgres.errors import sink_error
+from orderflow_recorder.postgres.reads import TableSize, table_sizes
+
+_STATEMENT_TIMEOUT: Final = "SET statement_timeout = '10s'"
+_RECORDING: Final = "recording"
+
+HealthT = TypeVar("HealthT", bound=ProcessHealth)
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorder at one moment.
+
+    Attributes:
+        instance: Which one.
+        time: ns since the epoch.
+        problems: What a person should look at; empty if the recorder is well.
+        supervisor: Its report, if it runs.
+        collector: Its report, if it runs.
+        loader: Its report, if it runs.
+        journal: How much journal there is.
+        streams: What arrived last, by symbol and table.
+        tables: What the tables take on disk.
+    """
+
+    instance: str
+    time: int
+    problems: Sequence[str]
+    supervisor: ProcessHealth | None
+    collector: CollectorHealth | None
+    loader: LoaderReport | None
+    journal: JournalSize
+    streams: Sequence[StreamActivity] = ()
+    tables: Sequence[TableSize] = ()
+
+
+def read_status(settings: Settings) -> Status:
+    """Return how the recorder of ``settings`` is; changes nothing."""
+    now = SystemClock().now_ns()
+    supervisor = _living(settings, SUPERVISOR, ProcessHealth, now)
+    collector = _living(settings, COLLECTOR, CollectorHealth, now)
+    loader = _living(settings, LOADER, LoaderReport, now)
+    problems = list(find_problems(settings.instance_id, supervisor, collector, loader))
+    streams: Sequence[StreamActivity] = ()
+    tables: Sequence[TableSize] = ()
+    if settings.db_url or supervisor is not None:
+        try:
+            streams, tables = _read_database(settings)
+        except OrderflowError as error:
+            problems.append(str(error))
+    return Status(
+        instance=settings.instance_id,
+        time=now,
+        problems=problems,
+        supervisor=supervisor,
+        collector=collector,
+        loader=loader,
+        journal=journal_size(settings.journal_directory, now_ns=now),
+        streams=streams,
+        tables=tables,
+    )
+
+
+def find_problems(
+    instance: str, supervisor: ProcessHealth | None, collector: CollectorHealth | None, loader: LoaderReport | None
+) -> Iterator[str]:
+    """Return what is wrong with a recorder, a line each.
+
+    Args:
+        instance: For the text.
+        supervisor: Its report, if it runs.
+        collector: Its report, if it runs.
+        loader: Its report, if it runs.
+    """
+    if supervisor is None:
+        yield f"no recorder with INSTANCE_ID {instance!r} runs on this DATA_DIR"
+        return
+    if collector is None:
+        yield "the collector does not run"
+    elif collector.ingestion != _RECORDING:
+        yield f"the collector does not record: {collector.ingestion}"
+    elif collector.connections_open < collector.connections_wanted:
+        yield f"sockets: {collector.connections_open} of {collector.connections_wanted} are open"
+    if collector is not None and collector.streams_silent:
+        yield f"streams: {collector.streams_silent} of {collector.streams} have not sent what they should"
+    if loader is None:
+        yield "the loader does not run"
+    elif not loader.figures.connected:
+        yield f"the loader has no database: {loader.last_error or 'it connects'}"
+
+
+def _living(settings: Settings, process: str, kind: type[HealthT], now_ns: int) -> HealthT | None:
+    """Return the report of a process that is there and wrote it a moment ago."""
+    health = read_health(health_path(settings, process), kind)
+    return health if health is not None and is_fresh(health, now_ns) and psutil.pid_exists(health.pid) else None
+
+
+def _read_database(settings: Settings) -> tuple[Sequence[StreamActivity], Sequence[TableSize]]:
+    named = {*settings.symbols_spot, *settings.symbols_futures}
+    symbols = None if ALL_SYMBOLS in named else sorted(named)
+    with running_database(settings) as url, connect(url) as connection:
+        try:
+            connection.execute(_STATEMENT_TIMEOUT)
+            return stream_activity(connection, symbols), table_sizes(connection)
+        except psycopg.Error as error:
+            raise sink_error(error, "database") from error
