@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final
+
+from websockets.exceptions import ConnectionClosed
 
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.ports.clock import Clock
@@ -45,19 +48,22 @@ class Hub:
         if self._max_session is not None:
             self._cut_later(session, self._max_session)
         try:
-            async for message in session.connection:
-                before = session.delivered()
-                data = message.encode() if isinstance(message, str) else message
-                reply = answer_request(data, session.subscriptions)
-                self._reindex(session, before)
-                if reply is not None:
-                    await session.send_text(reply)
+            with suppress(ConnectionClosed):  # however the client went, it is gone
+                async for message in session.connection:
+                    await self._answer(session, message.encode() if isinstance(message, str) else message)
         finally:
             session.subscriptions.remove(session.subscriptions.streams)
             self._sessions.remove(session)
             for receivers in self._index.values():
                 if session in receivers:
                     receivers.remove(session)
+
+    async def _answer(self, session: Session, message: bytes) -> None:
+        before = session.delivered()
+        reply = answer_request(message, session.subscriptions)
+        self._reindex(session, before)
+        if reply is not None:
+            await session.send_text(reply)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Send a frame to everybody who subscribed to its stream."""

@@ -241,6 +241,15 @@ async def test_dropped_sockets_see_no_close_frame() -> None:
         assert (await ask(futures, {"method": "LIST_SUBSCRIPTIONS", "id": 1}))["id"] == 1
 
 
+async def test_a_client_that_vanishes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with simulating() as simulator, opened(simulator, "/ws/btcusdt@trade") as gone:
+        gone.transport.abort()
+        await gone.wait_closed()
+        while simulator.control.status()["sockets"]:  # noqa: ASYNC110  # the server's side has no event to wait for
+            await asyncio.sleep(0)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_sockets_are_closed_with_the_code_asked_for() -> None:
     async with simulating() as simulator, opened(simulator, "/ws") as socket:
         simulator.control.close(code=1012)
