@@ -1,0 +1,50 @@
+"""The batch in memory: what is in it, where it came from, when it is due."""
+
+from orderflow_recorder.core.batching import BatchPolicy
+from orderflow_recorder.domain.events import EventKind
+from orderflow_recorder.domain.positions import Position
+from orderflow_recorder.loader.pending import PendingBatch
+from orderflow_recorder.ports.journal import EntryKind, JournalEntry
+from tests.support import records as build
+
+POLICY = BatchPolicy(max_rows=3, max_bytes=100, max_age_s=10)
+
+
+def entry(start: int, end: int, *, time: int = 5) -> JournalEntry:
+    """Return an entry of segment 1."""
+    return JournalEntry(EntryKind.FRAME, Position(1, start), Position(1, end), time, b"{}")
+
+
+def test_entries_add_records_bytes_and_position() -> None:
+    pending = PendingBatch(Position(1, 0), POLICY)
+    trade = build.trade()
+    pending.add_entry(entry(0, 40), [trade], parsed=True, now=1)
+    pending.add_entry(entry(40, 60, time=0), [], parsed=False, now=1)
+    assert (pending.start, pending.end, pending.bytes) == (Position(1, 0), Position(1, 60), 60)
+    assert (pending.records, pending.unparsable, pending.last_time) == ([trade], 1, 5)
+    assert pending.origins() == {id(trade): entry(0, 40)}
+
+
+def test_first_limit_that_is_reached_makes_it_due() -> None:
+    for end, count, now in ((100, 1, 0.0), (10, 3, 0.0), (10, 0, 10.0)):
+        pending = PendingBatch(Position(1, 0), POLICY)
+        assert not pending.is_due(1000)
+        pending.add_entry(entry(0, end), [build.trade()] * count, parsed=True, now=0)
+        assert pending.is_due(now)
+
+
+def test_own_records_wait_for_age_without_moving_the_position() -> None:
+    pending = PendingBatch(Position(1, 7), POLICY)
+    event = build.event(EventKind.UNPARSABLE_FRAME)
+    pending.add_own(event, 0)
+    assert (pending.end, pending.seconds_left(4), pending.origins()) == (Position(1, 7), 6.0, {id(event): None})
+
+
+def test_next_batch_begins_empty() -> None:
+    pending = PendingBatch(Position(1, 0), POLICY)
+    pending.add_entry(entry(0, 100), [build.trade()], parsed=False, now=1)
+    records = pending.records
+    pending.begin(pending.end)
+    assert (pending.start, pending.records, pending.bytes, pending.unparsable) == (Position(1, 100), [], 0, 0)
+    assert pending.seconds_left(5) is None
+    assert len(records) == 1
