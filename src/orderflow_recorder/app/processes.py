@@ -19,7 +19,7 @@ from orderflow_recorder.domain.errors import DiskFullError, JournalError, Settin
 
 SUPERVISOR = "supervisor"
 COLLECTOR = "collector"
-LOADER = "loader-postgres"
+LOADER = "loader"
 
 
 def collector_main(settings: Settings, parent_fd: int) -> int:
@@ -111,7 +111,7 @@ def watch_sigterm(told: Callable[[], object]) -> None:
 
 def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
     logs.configure(
-        process=process.partition("-")[0],
+        process=process,
         level=settings.log_level,
         log_format=settings.log_format,
         directory=settings.log_dir,

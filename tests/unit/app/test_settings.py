@@ -1,0 +1,197 @@
+"""Settings: what is accepted, what is refused, and in which words."""
+
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from orderflow_recorder.app.settings import Settings, load_settings, unknown_names, wants_tracebacks
+from orderflow_recorder.domain.errors import SettingsError
+from orderflow_recorder.domain.market import Market
+
+EXAMPLE = Path(__file__).parents[3] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_any_setting_both_markets_are_recorded_into_the_embedded_database() -> None:
+    settings = load_settings()
+    assert settings.markets == (Market.SPOT, Market.USDM)
+    assert settings.symbols(Market.USDM) == ("BTCUSDT", "ETHUSDT")
+    assert settings.streams(Market.SPOT) == ("trade", "depth@100ms")
+    assert settings.streams(Market.USDM) == ("aggTrade", "depth@100ms")
+    assert settings.db_url == ""
+    assert settings.journal_directory == Path("data/journal/main")
+
+
+def test_the_example_file_names_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = dotenv_values(EXAMPLE)
+    assert set(written) == {name.upper() for name in Settings.model_fields}
+    defaults = load_settings()
+    for name, value in written.items():
+        monkeypatch.setenv(name, value or "")
+    assert load_settings() == defaults
+
+
+def test_the_environment_goes_above_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SYMBOLS_SPOT=solusdt\nINSTANCE_ID=file\n")
+    monkeypatch.setenv("INSTANCE_ID", "environment")
+    settings = load_settings()
+    assert settings.symbols_spot == ("SOLUSDT",)
+    assert settings.instance_id == "environment"
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("btcusdt, ETHUSDT ,btcUSDT,", ("BTCUSDT", "ETHUSDT")),
+        ('["ethusdt", "1000pepeusdt"]', ("ETHUSDT", "1000PEPEUSDT")),
+        ("*", ("*",)),
+        ("btcusdt_260925,币安人生usdt", ("BTCUSDT_260925", "币安人生USDT")),
+        ("", ()),
+        (" , ", ()),
+    ],
+)
+def test_lists_of_symbols(monkeypatch: pytest.MonkeyPatch, text: str, symbols: tuple[str, ...]) -> None:
+    monkeypatch.setenv("SYMBOLS_FUTURES", text)
+    assert load_settings().symbols(Market.USDM) == symbols
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (
+            {"SPOT_STREAMS_TRADES": "foo"},
+            (
+                "SPOT_STREAMS_TRADES: unknown spot stream 'foo': expected trade, aggTrade, depth[@100ms|@1000ms], "
+                "depth5|10|20[@100ms|@1000ms], bookTicker, got 'foo'"
+            ),
+        ),
+        (
+            {"FUTURES_STREAMS_TRADES": "depth@100ms"},
+            "FUTURES_STREAMS_TRADES: stream 'depth@100ms' belongs in FUTURES_STREAMS_DEPTH, got 'depth@100ms'",
+        ),
+        (
+            {"FUTURES_STREAMS_DEPTH": "depth,depth5,depth@500ms"},
+            (
+                "FUTURES_STREAMS_DEPTH: expected one speed of the depth stream, got depth, depth@500ms: "
+                "they carry the same update ids"
+            ),
+        ),
+        (
+            {"SYMBOLS_SPOT": "", "SYMBOLS_FUTURES": ""},
+            "SYMBOLS_SPOT, SYMBOLS_FUTURES: expected symbols in at least one of them, got none: nothing to record",
+        ),
+        (
+            {"SPOT_STREAMS_TRADES": "", "SPOT_STREAMS_DEPTH": ""},
+            "SYMBOLS_SPOT: expected a stream in SPOT_STREAMS_*, got none to record",
+        ),
+        (
+            {"SYMBOLS_SPOT": "btc/usdt"},
+            "SYMBOLS_SPOT: expected symbols of letters, digits and _ such as BTCUSDT, got 'BTC/USDT'",
+        ),
+        (
+            {"SYMBOLS_SPOT": "*,btcusdt"},
+            "SYMBOLS_SPOT: expected either * for all symbols or a list of symbols, got both",
+        ),
+        (
+            {"SYMBOLS_SPOT": '["btcusdt"'},
+            'SYMBOLS_SPOT: expected a comma list such as a,b or a JSON list such as ["a","b"], got \'["btcusdt"\'',
+        ),
+        ({"JOURNAL_FLUSH_MS": "500"}, "JOURNAL_FLUSH_MS: expected at most 100, got '500'"),
+        ({"LOADER_BATCH_ROWS": "many"}, "LOADER_BATCH_ROWS: expected a whole number, got 'many'"),
+        ({"WS_STALL_S": "nan"}, "WS_STALL_S: expected a finite number, got 'nan'"),
+        ({"WS_STREAMS_PER_SOCKET": "2000"}, "WS_STREAMS_PER_SOCKET: expected at most 1024, got '2000'"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT: expected one of 'text' or 'json', got 'xml'"),
+        ({"INSECURE_TLS": "perhaps"}, "INSECURE_TLS: expected true or false, got 'perhaps'"),
+        (
+            {"INSTANCE_ID": "a/b"},
+            "INSTANCE_ID: expected text that matches ^[A-Za-z0-9_-]{1,64}$, got 'a/b'",
+        ),
+        (
+            {"BINANCE_WS_SPOT_BASE_URL": "https://example.com"},
+            "BINANCE_WS_SPOT_BASE_URL: expected wss://host[:port], got a URL that begins with 'https'",
+        ),
+        (
+            {"BINANCE_REST_FUTURES_BASE_URL": "https://"},
+            "BINANCE_REST_FUTURES_BASE_URL: expected https://host[:port], got a URL without a host",
+        ),
+        (
+            {"WS_RECONNECT_BACKOFF_S": "60"},
+            "WS_RECONNECT_BACKOFF_S: expected at most WS_RECONNECT_BACKOFF_MAX_S (30), got 60",
+        ),
+        ({"LOADER_BACKOFF_MAX_S": "0.1"}, "LOADER_BACKOFF_S: expected at most LOADER_BACKOFF_MAX_S (0.1), got 0.5"),
+        (
+            {"WINDOW_START_HHMM": "0930"},
+            "WINDOW_END_HHMM: expected a time of day because the other end of the window is set, got none",
+        ),
+        ({"WINDOW_TZ": "Mars/Base"}, "WINDOW_TZ: expected a time zone such as Europe/Berlin, got 'Mars/Base'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_a_wrong_setting_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], line: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+    assert str(refusal.value) == line
+
+
+def test_every_wrong_setting_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_FLUSH_MS", "500")
+    monkeypatch.setenv("LOADER_BATCH_ROWS", "0")
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+    assert str(refusal.value).splitlines() == [
+        "JOURNAL_FLUSH_MS: expected at most 100, got '500'",
+        "LOADER_BATCH_ROWS: expected at least 1, got '0'",
+    ]
+
+
+@pytest.mark.parametrize("url", ["mysql://me:hunter2@host/db", "postgresql://me:hunter2@host:port/db"])
+def test_a_wrong_database_url_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DB_URL", url)
+    with pytest.raises(SettingsError, match="DB_URL") as refusal:
+        load_settings()
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_settings_never_show_the_password() -> None:
+    settings = load_settings(db_url="postgresql://me:hunter2@host/db")
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.public())
+
+
+def test_a_child_gets_the_same_settings_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(
+        symbols_spot="btcusdt,ethusdt", symbols_futures="", log_dir="/logs", journal_retention_hours=0.5
+    )
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(env_file=None) == settings
+
+
+def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SYMBOLS_SPOT=\xff\xfe")
+    with pytest.raises(SettingsError, match="expected a readable UTF-8 file"):
+        load_settings()
+
+
+def test_a_misspelt_name_in_the_file_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SYMBOL_SPOT=btcusdt\nAPI_KEY=x\nPORT=1\nPOSTGRES_PASSWORD=x\nDB_URL=\n")
+    assert unknown_names() == [".env: SYMBOL_SPOT is not a setting and is ignored; did you mean SYMBOLS_SPOT?"]
+
+
+def test_tracebacks_are_wanted_where_the_log_level_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not wants_tracebacks()
+    (tmp_path / ".env").write_text("LOG_LEVEL=debug\n")
+    assert wants_tracebacks()
+    monkeypatch.setenv("LOG_LEVEL", "INFO")
+    assert not wants_tracebacks()

@@ -1,0 +1,58 @@
+"""The two lines that a recorder shows of itself."""
+
+import pytest
+
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport
+from orderflow_recorder.app.status_line import duration, size, status_lines
+from orderflow_recorder.loader.health import LoaderHealth
+
+NOW = 4_000 * 1_000_000_000
+
+
+def test_the_lines_of_a_recorder_at_work() -> None:
+    collector = CollectorHealth(
+        pid=1,
+        started_at=NOW - 3_723_000_000_000,
+        updated_at=NOW,
+        ingestion="recording",
+        frames=1_234_567,
+        frames_per_s=321.4,
+        connections_open=3,
+        connections_wanted=3,
+        streams=8,
+        streams_silent=1,
+        books_synced=4,
+        books_wanted=4,
+        bad_frames=2,
+    )
+    figures = LoaderHealth(connected=True, rows=1_200_000, lag_bytes=5_400, unparsable=1)
+    loader = LoaderReport(pid=2, started_at=0, updated_at=NOW, sink="postgres", rows_per_s=300, figures=figures)
+    assert status_lines(collector, loader, NOW) == [
+        (
+            "collector  recording 1:02:03 · 321 frames/s · 1,234,567 frames · sockets 3/3 · streams 8 (1 silent) "
+            "· books 4/4 · bad frames 2"
+        ),
+        "database   loading · 300 rows/s · 1,200,000 rows · 5.4 kB of journal to load · refused 0, unparsable 1",
+    ]
+
+
+def test_a_lost_database_is_said() -> None:
+    loader = LoaderReport(pid=2, started_at=0, updated_at=NOW, sink="postgres")
+    assert status_lines(None, loader, NOW)[1].startswith("database   unreachable, trying again")
+
+
+def test_processes_that_say_nothing_do_not_run() -> None:
+    stale = CollectorHealth(pid=1, started_at=0, updated_at=NOW - 60_000_000_000)
+    assert status_lines(stale, None, NOW) == ["collector  not running", "database   loader not running"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (5.25e9, "5.2 GB"), (3e15, "3,000.0 TB")]
+)
+def test_sizes_are_for_people(count: float, text: str) -> None:
+    assert size(count) == text
+
+
+def test_durations_are_for_people() -> None:
+    assert duration(59_999_000_000) == "0:00:59"
+    assert duration(-1) == "0:00:00"
