@@ -19,7 +19,7 @@ from orderflow_recorder.domain.errors import DiskFullError, JournalError, Settin
 
 SUPERVISOR = "supervisor"
 COLLECTOR = "collector"
-LOADER = "loader"
+LOADER = "loader-postgres"
 
 
 def collector_main(settings: Settings, parent_fd: int) -> int:
@@ -111,7 +111,7 @@ def watch_sigterm(told: Callable[[], object]) -> None:
 
 def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
     logs.configure(
-        process=process,
+        process=process.partition("-")[0],
         level=settings.log_level,
         log_format=settings.log_format,
         directory=settings.log_dir,
