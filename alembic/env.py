@@ -6,9 +6,9 @@ The database is the connection in ``config.attributes["connection"]``, or ``-x u
 
 import os
 
+from alembic import context
 from sqlalchemy import Connection, text
 
-from alembic import context
 from orderflow_recorder.postgres.connection import open_engine
 from orderflow_recorder.postgres.schema import MIGRATION_LOCK
 from orderflow_recorder.postgres.tables import metadata

@@ -7,9 +7,9 @@ Revises: nothing
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from alembic import op
 from orderflow_recorder.postgres.timescale import Hypertable, make_hypertables
 
 revision = "0001_initial"

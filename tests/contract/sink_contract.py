@@ -1,6 +1,6 @@
 """What every sink must do. Subclass `SinkContract` and give it two fixtures."""
 
-# ruff: noqa: D102  # a test's name says what it proves
+# a test's name says what it proves
 
 import re
 from collections.abc import Callable

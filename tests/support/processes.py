@@ -132,7 +132,7 @@ class RecorderProgram(Program):
 
     def kill_child(self, process: str) -> int:
         """Kill the collector or the loader where it stands; return its pid."""
-        pid = int(self.health(process)["pid"])
+        pid = int(wait_until(lambda: self.health(process).get("pid"), within_s=20, what=f"the {process} reports"))
         os.kill(pid, signal.SIGKILL)
         return pid
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from alembic import command
 from orderflow_recorder.domain.errors import SchemaMismatchError, SinkRefusedError
 from orderflow_recorder.postgres.connection import connect, open_engine, redact_url
 from orderflow_recorder.postgres.errors import sink_error
