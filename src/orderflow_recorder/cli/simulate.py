@@ -8,6 +8,7 @@ import typer
 
 from orderflow_recorder.app import logs
 from orderflow_recorder.app.settings import load_settings
+from orderflow_recorder.domain.errors import OrderflowError, SettingsError
 from orderflow_recorder.sim.run import SimulatorOptions, serve
 
 
@@ -44,4 +45,9 @@ def simulate(
         port=port,
         speed=speed,
     )
-    asyncio.run(serve(options))
+    try:
+        asyncio.run(serve(options))
+    except SettingsError as error:
+        if isinstance(error.__cause__, OSError):  # what was asked for is right, this machine does not allow it
+            raise OrderflowError(str(error)) from error
+        raise
