@@ -71,9 +71,7 @@ def test_another_instance_may_share_the_folder(tmp_path: Path) -> None:
 async def test_a_database_that_does_not_answer_is_refused_at_first_and_waited_for_later() -> None:
     port = free_port()
     url = f"postgresql://me:hunter2@127.0.0.1:{port}/db"
-    with pytest.raises(
-        SinkUnavailableError, match=rf"unreachable: .*{port}.*: check host and port"
-    ) as refusal:
+    with pytest.raises(SinkUnavailableError, match=rf"unreachable: .*{port}.*: check host and port") as refusal:
         await check_database(url, patience_s=0, lenient=False)
     assert "hunter2" not in str(refusal.value)
     assert await check_database(url, patience_s=0, lenient=True) is None

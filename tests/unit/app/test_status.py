@@ -1,0 +1,61 @@
+"""When a recorder is well, and what is said when it is not."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth
+from orderflow_recorder.app.settings import load_settings
+from orderflow_recorder.app.status import find_problems, read_status
+from orderflow_recorder.loader.health import LoaderHealth
+
+SUPERVISOR = ProcessHealth(pid=1, started_at=0, updated_at=0)
+COLLECTOR = CollectorHealth(
+    pid=2, started_at=0, updated_at=0, ingestion="recording", connections_open=3, connections_wanted=3, streams=8
+)
+LOADER = LoaderReport(pid=3, started_at=0, updated_at=0, sink="postgres", figures=LoaderHealth(connected=True))
+
+
+def test_a_recorder_that_is_well_has_no_problems() -> None:
+    assert list(find_problems("main", SUPERVISOR, COLLECTOR, LOADER)) == []
+
+
+def test_without_a_supervisor_nothing_else_matters() -> None:
+    assert list(find_problems("main", None, None, None)) == [
+        "no recorder with INSTANCE_ID 'main' runs on this DATA_DIR"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"ingestion": "disk full"}, "the collector does not record: disk full"),
+        ({"connections_open": 1}, "sockets: 1 of 3 are open"),
+        ({"streams_silent": 2}, "streams: 2 of 8 have not sent what they should"),
+    ],
+)
+def test_a_collector_that_is_not_well(changes: dict[str, object], problem: str) -> None:
+    collector = msgspec.structs.replace(COLLECTOR, **changes)
+    assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == [problem]
+
+
+def test_processes_that_are_missing() -> None:
+    assert list(find_problems("main", SUPERVISOR, None, None)) == [
+        "the collector does not run",
+        "the loader does not run",
+    ]
+
+
+def test_a_loader_without_its_database() -> None:
+    loader = msgspec.structs.replace(LOADER, figures=LoaderHealth(), last_error="connection refused")
+    assert list(find_problems("main", SUPERVISOR, COLLECTOR, loader)) == [
+        "the loader has no database: connection refused"
+    ]
+
+
+def test_status_of_an_empty_folder_starts_nothing(tmp_path: Path) -> None:
+    status = read_status(load_settings(env_file=None, data_dir=tmp_path, db_url=""))
+    assert status.supervisor is None
+    assert status.journal.segments == 0
+    assert list(tmp_path.iterdir()) == []
