@@ -228,7 +228,7 @@ def test_malformed_frames_are_kept_counted_and_stop_nothing(tmp_path: Path, data
         RecorderProgram(tmp_path, {**simulator.environment(), "DB_URL": database_url}) as recorder,
     ):
         wait_until(lambda: recorder.health("collector").get("frames"), within_s=WITHIN_S, what="frames arrive")
-        simulator.control("malform?pattern=*@trade&count=3")
+        simulator.control("malform?pattern=spot:*@trade&count=3")
         wait_until(
             lambda: recorder.health("collector").get("bad_frames") == 3, within_s=WITHIN_S, what="they are counted"
         )
