@@ -1,17 +1,20 @@
 """The main job, end to end, with the real programs: captures played into a real Postgres."""
 
-import os
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
 
 from orderflow_recorder.core.order_book import replay
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.postgres import schema
+from orderflow_recorder.postgres.embedded import EmbeddedPostgres
 from orderflow_recorder.postgres.reads import read_diffs, read_snapshots
 from tests.support.captures import NAMES, QUERIES, Expected, capture
 from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
@@ -116,14 +119,14 @@ def test_what_was_journaled_before_a_kill_is_in_the_database_once(
     ):
         for round_number in range(1, 3):
             wait_until(
-                lambda floor=3000 * round_number: count(database_url, "depth_diffs") > floor,
+                partial(has_more, database_url, "depth_diffs", 3000 * round_number),
                 within_s=60,
                 what="rows arrive",
             )
             killed = {victim: recorder.kill_child(victim) for victim in victims}
             for victim, pid in killed.items():
                 wait_until(
-                    lambda victim=victim, pid=pid: recorder.health(victim).get("pid") not in {None, pid},
+                    partial(is_replaced, recorder, victim, pid),
                     within_s=30,
                     what=f"the {victim} runs again",
                 )
@@ -143,16 +146,50 @@ def test_killing_the_whole_recorder_loses_nothing_that_was_journaled(tmp_path: P
             children = [recorder.health(name)["pid"] for name in ("collector", "loader-postgres")]
             recorder.kill()
             for pid in children:
-                wait_until(lambda pid=pid: not _alive(pid), within_s=15, what="the children notice and end")
+                wait_until(partial(is_gone, pid), within_s=15, what="the children notice and end")
         with RecorderProgram(tmp_path, environment) as recorder:
             simulator.wait_finished(within_s=120)
             assert recorder.stop(within_s=10) == 0
             assert_exact(database_url, Expected.of(*recorder.journal()))
 
 
-def _alive(pid: int) -> bool:
+def test_a_database_that_is_away_costs_no_memory_and_no_row(tmp_path: Path) -> None:
+    path = capture("usdm_btcusdt_2023-04-04")
+    expected = Expected.of(path)
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    url = server.start()
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        schema.upgrade(url)
+        with (
+            SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "20") as simulator,
+            RecorderProgram(tmp_path, settings(url, simulator)) as recorder,
+        ):
+            wait_until(partial(has_more, url, "depth_diffs", 1000), within_s=60, what="rows arrive")
+            server.stop()
+            processes = [psutil.Process(int(recorder.health(name)["pid"])) for name in ("collector", "loader-postgres")]
+            before = [process.memory_info().rss for process in processes]
+            frames = recorder.health("collector")["frames"]
+            wait_until(
+                lambda: recorder.health("collector")["frames"] > frames + 30_000, within_s=60, what="the journal grows"
+            )
+            growth = [process.memory_info().rss - was for process, was in zip(processes, before, strict=True)]
+            assert max(growth) < 32 * 2**20, "a queue grows while the database is away"
+            assert server.start() == url
+            simulator.wait_finished(within_s=120)
+            wait_until(loaded(url, expected), within_s=60, what="the loader has caught up")
+            assert recorder.stop(within_s=10) == 0
+            assert_exact(url, expected)
+    finally:
+        server.stop()
+
+
+def has_more(url: str, table: str, floor: int) -> bool:
+    return count(url, table) > floor
+
+
+def is_replaced(recorder: RecorderProgram, process: str, pid: int) -> bool:
+    return recorder.health(process).get("pid") not in {None, pid}
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid)
