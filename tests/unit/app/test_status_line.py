@@ -37,7 +37,8 @@ def test_the_lines_of_a_recorder_at_work() -> None:
 
 
 def test_a_lost_database_is_said() -> None:
-    loader = LoaderReport(pid=2, started_at=0, updated_at=NOW, sink="postgres")
+    figures = LoaderHealth(last_error="connection refused")
+    loader = LoaderReport(pid=2, started_at=0, updated_at=NOW, sink="postgres", figures=figures)
     assert status_lines(None, loader, NOW)[1].startswith("database   unreachable, trying again")
 
 
