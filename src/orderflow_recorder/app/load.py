@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import LoaderReport
 from orderflow_recorder.app.settings import Settings
@@ -39,7 +41,7 @@ def run_loader(settings: Settings, stop: threading.Event, publish: Callable[[Loa
     """
     directory = settings.journal_directory
     sink = PostgresSink(settings.db_url)
-    pulse = _Pulse(sink.name, publish)
+    pulse = _Pulse(sink.name, publish, lambda position: FileJournalReader(directory, position).lag_bytes())
     loader = make_loader(
         settings,
         sink,
@@ -88,8 +90,11 @@ def make_loader(
 class _Pulse:
     """Publishes the newest figures every second, also while the loop waits for a server."""
 
-    def __init__(self, sink: str, publish: Callable[[LoaderReport], None]) -> None:
+    def __init__(
+        self, sink: str, publish: Callable[[LoaderReport], None], lag_bytes: Callable[[Position], int]
+    ) -> None:
         self._sink = sink
+        self._lag_bytes = lag_bytes
         self._publish = publish
         self._clock = SystemClock()
         self._started_at = self._clock.now_ns()
@@ -115,6 +120,8 @@ class _Pulse:
 
     def _report(self) -> None:
         figures, now = self._figures, self._clock.monotonic()
+        if not figures.connected:  # the loop does not look at the journal now, which goes on growing
+            figures = msgspec.structs.replace(figures, lag_bytes=self._lag_bytes(figures.position))
         then, rows = self._reported
         self._reported = (now, figures.rows)
         self._publish(

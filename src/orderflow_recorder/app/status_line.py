@@ -38,7 +38,7 @@ def _loader_line(health: LoaderReport | None, now_ns: int) -> str:
     if health is None or not is_fresh(health, now_ns):
         return "database   loader not running"
     figures = health.figures
-    state = "loading" if figures.connected else "unreachable, trying again"
+    state = "loading" if figures.connected else "unreachable, trying again" if figures.last_error else "connecting"
     parts = [
         f"database   {state}",
         f"{health.rows_per_s:,.0f} rows/s",

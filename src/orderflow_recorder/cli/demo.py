@@ -50,7 +50,7 @@ def demo(
         console.print(Text(line.rstrip("\n")), soft_wrap=True)
 
     console.print("[bold]A simulated Binance, a real recorder, a real Postgres.[/bold] No network is used.")
-    with Live(progress, console=console, auto_refresh=console.is_terminal) as live:
+    with Live(progress, console=console, auto_refresh=console.is_terminal, transient=True) as live:
 
         def show(elapsed: float, collector: CollectorHealth | None, loader: LoaderReport | None) -> None:
             progress.update(bar, completed=elapsed)
