@@ -1,5 +1,6 @@
 """Settings: what is accepted, what is refused, and in which words."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from orderflow_recorder.app.settings import Settings, load_settings, unknown_nam
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
 
-EXAMPLE = Path(__file__).parents[3] / ".env.example"
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / ".env.example"
+PAGE = ROOT / "docs" / "settings.md"
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +39,11 @@ def test_the_example_file_names_every_setting_with_its_default(monkeypatch: pyte
     for name, value in written.items():
         monkeypatch.setenv(name, value or "")
     assert load_settings() == defaults
+
+
+def test_the_page_of_settings_says_the_same_as_the_example_file() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)` )?\|", PAGE.read_text(), re.MULTILINE)
+    assert dict(rows) == dotenv_values(EXAMPLE)
 
 
 def test_the_environment_goes_above_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
