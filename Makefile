@@ -48,7 +48,7 @@ clean:  ## Remove the environment and caches; recorded data stays
 # Poetry lives in an environment of its own. It ignores whatever environment the caller has activated.
 $(POETRY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "error: expected Python >= 3.11, got $$($(PYTHON) --version 2>&1 || echo no $(PYTHON)); install one, or run: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	  echo "error: expected Python >= 3.11, got $$($(PYTHON) --version 2>/dev/null || echo "no $(PYTHON)"); install one, or run: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "error: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	rm -rf .poetry
