@@ -143,3 +143,20 @@ def test_the_second_signal_does_not_wait(tmp_path: Path, simulator: SimulatorPro
         recorder.process.send_signal(signal.SIGINT)
         assert recorder.process.wait(5) == 0
         assert not any(process.is_running() for process in family)
+
+
+def test_stopping_takes_no_more_than_ten_seconds_whatever_hangs(tmp_path: Path, simulator: SimulatorProgram) -> None:
+    place = tmp_path / "data" / "postgres"
+    try:
+        with RecorderProgram(tmp_path, {**simulator.environment(), "DB_URL": ""}) as recorder:
+            wait_until(lambda: has_rows(recorder), within_s=WITHIN_S, what="rows are in the database")
+            family = psutil.Process(recorder.process.pid).children()
+            assert len(family) == 3
+            for process in family:
+                process.suspend()
+            assert recorder.stop(within_s=10) == 0
+            server = next(process for process in family if process.is_running())
+            assert "postgres" in server.name()
+            server.resume()
+    finally:
+        end_server(place)

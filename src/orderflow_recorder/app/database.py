@@ -15,7 +15,7 @@ from orderflow_recorder.postgres.connection import redact_url
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres, psql_hint
 from orderflow_recorder.postgres.schema import SchemaStatus, database_kind, upgrade
 
-STOP_S: Final = 1.5
+STOP_S: Final = 1.0
 """How long the embedded server's end is waited for; with the children's time it makes less than 10 s."""
 _LOOK_EVERY_S: Final = 2.0
 

@@ -22,7 +22,7 @@ from orderflow_recorder.loader.loop import Loader
 from orderflow_recorder.ports.journal import JournalReader
 from orderflow_recorder.postgres.sink import PostgresSink
 
-DRAIN_S: Final = 4.5
+DRAIN_S: Final = 4.0
 """A little less than the supervisor waits, so that a long drain ends by itself."""
 _REPORT_EVERY_S: Final = 1.0
 

@@ -36,7 +36,7 @@ Show: TypeAlias = Callable[[CollectorHealth | None, LoaderReport | None], None]
 """Takes the newest health of collector and loader; either may be missing or old."""
 
 COLLECTOR_DRAIN_S: Final = 3.0
-LOADER_DRAIN_S: Final = 5.0
+LOADER_DRAIN_S: Final = 4.5
 """With the embedded server's stop, a recorder is gone within 10 s of SIGTERM, whatever happens."""
 
 _LOG_EVERY: Final = 60
