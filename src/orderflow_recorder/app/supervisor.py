@@ -23,11 +23,15 @@ from orderflow_recorder.domain.errors import OrderflowError
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_REFUSED: Final = 3
-"""A child's way to say that a person must act: starting it again would not help."""
+"""A child's way to say that a person must act before it can work."""
 
 _LONGEST_LINE: Final = 2**20
 _STABLE_S: Final = 60.0
 """A child that lived so long begins again with the shortest back-off."""
+
+_ATTENDED_S: Final = 60.0
+"""So long after the start a person is there to read a refusal, which ends the recorder. Later it does not:
+the journal must go on although, say, a password was changed."""
 
 
 class ChildRefusedError(OrderflowError):
@@ -58,6 +62,7 @@ class Supervisor:
         take_line: Takes each line a child writes to standard error; none lets children inherit it.
         backoff_s: Wait before the first restart; it doubles with each.
         backoff_max_s: Longest wait.
+        attended_s: A child that refuses to work within so many seconds of the start ends the run.
     """
 
     def __init__(
@@ -67,15 +72,18 @@ class Supervisor:
         take_line: Callable[[str], None] | None = None,
         backoff_s: float = 0.5,
         backoff_max_s: float = 30.0,
+        attended_s: float = _ATTENDED_S,
     ) -> None:
         """Start nothing yet."""
         self._hurry = asyncio.Event()
+        attended_until = time.monotonic() + attended_s
         self._keepers = [
             _Keeper(
                 child,
                 take_line=take_line,
                 hurry=self._hurry,
                 backoff=Backoff(backoff_s, backoff_max_s, random.random),
+                attended_until=attended_until,
             )
             for child in children
         ]
@@ -92,7 +100,7 @@ class Supervisor:
         """Run the children until ``stop`` is set; none runs any more when this returns or raises.
 
         Raises:
-            ChildRefusedError: A child ended with exit code 2 or 3.
+            ChildRefusedError: A child ended with exit code 2 or 3 soon after the start.
         """
         child_end, parent_end = os.pipe()
         try:
@@ -119,6 +127,7 @@ class _Keeper:
         take_line: Callable[[str], None] | None,
         hurry: asyncio.Event,
         backoff: Backoff,
+        attended_until: float,
     ) -> None:
         self.name = spec.name
         self.end = asyncio.Event()
@@ -127,6 +136,7 @@ class _Keeper:
         self._take_line = take_line
         self._hurry = hurry
         self._backoff = backoff
+        self._attended_until = attended_until
 
     async def run(self, pipe: int) -> None:
         while not self.end.is_set():
@@ -134,7 +144,7 @@ class _Keeper:
             code = await self._live(pipe)
             if self.end.is_set():
                 return
-            if code in {EXIT_USAGE, EXIT_REFUSED}:
+            if code in {EXIT_USAGE, EXIT_REFUSED} and time.monotonic() < self._attended_until:
                 msg = f"{self.name} gave up with exit code {code}: see its last line above"
                 raise ChildRefusedError(msg)
             if time.monotonic() - began > _STABLE_S:

@@ -120,6 +120,15 @@ async def test_a_child_that_needs_a_person_ends_all(diary: Diary, code: int) -> 
     assert supervisor.pids() == {}
 
 
+async def test_a_refusal_long_after_the_start_ends_nothing(diary: Diary) -> None:
+    supervisor = Supervisor(
+        [child(diary, "collector", DRAINS), child(diary, "loader", FAILS, code=3)], backoff_s=0.01, attended_s=0
+    )
+    async with running(supervisor):
+        await diary.wait_for(lambda lines: lines.count("loader started") == 3)
+    assert diary.lines().count("collector started") == 1, "recording went on"
+
+
 async def test_a_child_that_does_not_end_in_time_is_killed(diary: Diary) -> None:
     supervisor = Supervisor([child(diary, "collector", STUBBORN, drain_s=0.05)])
     async with running(supervisor) as stop:
