@@ -125,7 +125,7 @@ async def test_a_refusal_long_after_the_start_ends_nothing(diary: Diary) -> None
         [child(diary, "collector", DRAINS), child(diary, "loader", FAILS, code=3)], backoff_s=0.01, attended_s=0
     )
     async with running(supervisor):
-        await diary.wait_for(lambda lines: lines.count("loader started") == 3)
+        await diary.wait_for(lambda lines: lines.count("loader started") >= 3)
     assert diary.lines().count("collector started") == 1, "recording went on"
 
 
