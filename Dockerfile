@@ -5,19 +5,14 @@ WORKDIR /app
 RUN python -m venv /opt/poetry \
  && /opt/poetry/bin/pip install --no-cache-dir poetry==2.5.1 poetry-plugin-pypi-mirror==0.6.5
 COPY pyproject.toml poetry.lock poetry.toml ./
-# The certificates and the package index that pip is configured with: Poetry reads no pip.conf, so it is told.
-RUN printf '%s\n' \
-    'from pip._internal.commands import create_command' \
-    'options = create_command("install").parser.get_default_values()' \
-    'print("export POETRY_PYPI_MIRROR_URL=" + options.index_url)' \
-    'print("export REQUESTS_CA_BUNDLE=" + options.cert if options.cert else "")' > /opt/pip-settings.py
-RUN eval "$(/opt/poetry/bin/python /opt/pip-settings.py)" \
+COPY tools/pip_settings.py tools/
+RUN eval "$(/opt/poetry/bin/python tools/pip_settings.py)" \
  && /opt/poetry/bin/poetry install --no-interaction --no-cache --only main --no-root
 COPY README.md LICENSE ./
 COPY alembic alembic
 COPY src src
 RUN /opt/poetry/bin/poetry build --no-interaction --format wheel \
- && eval "$(/opt/poetry/bin/python /opt/pip-settings.py)" \
+ && eval "$(/opt/poetry/bin/python tools/pip_settings.py)" \
  && /opt/poetry/bin/pip --python .venv/bin/python install --no-cache-dir --no-deps dist/*.whl
 
 FROM python:3.12-slim

@@ -8,9 +8,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 POETRY := .poetry/bin/poetry
-# The package index that pip is configured with: Poetry reads no pip.conf, so it is told.
-PIP_INDEX = $$(.poetry/bin/python -c 'from pip._internal.commands import create_command as c; print(c("install").parser.get_default_values().index_url)')
-
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test check lint format types clean
 
@@ -56,5 +53,5 @@ $(POETRY):
 	.poetry/bin/pip install --quiet --disable-pip-version-check poetry==$(POETRY_VERSION) poetry-plugin-pypi-mirror==0.6.5
 
 $(INSTALLED): poetry.lock pyproject.toml poetry.toml | $(POETRY)
-	env -u VIRTUAL_ENV -u CONDA_PREFIX POETRY_PYPI_MIRROR_URL="$(PIP_INDEX)" $(POETRY) sync --no-interaction
+	@unset VIRTUAL_ENV CONDA_PREFIX; eval "$$(.poetry/bin/python tools/pip_settings.py)"; $(POETRY) sync --no-interaction
 	@touch $@

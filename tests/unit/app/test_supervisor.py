@@ -124,8 +124,9 @@ async def test_a_refusal_long_after_the_start_ends_nothing(diary: Diary) -> None
     supervisor = Supervisor(
         [child(diary, "collector", DRAINS), child(diary, "loader", FAILS, code=3)], backoff_s=0.01, attended_s=0
     )
-    async with running(supervisor):
+    async with running(supervisor) as stop:
         await diary.wait_for(lambda lines: lines.count("loader started") >= 3)
+        stop.set()
     assert diary.lines().count("collector started") == 1, "recording went on"
 
 
