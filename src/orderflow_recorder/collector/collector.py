@@ -119,6 +119,8 @@ class Collector:
                 tasks = [group.create_task(client.run()) for client in self._clients]
                 tasks += [group.create_task(self._flush()), group.create_task(self._sync())]
                 await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                # First what is in hand: sockets may take their time to close.
+                self._writer.flush()
                 for task in tasks:
                     task.cancel()
         finally:
