@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from orderflow_recorder.app.settings import Settings, load_settings, unknown_names, wants_tracebacks
+from orderflow_recorder.app.settings import Settings, crash_request, load_settings, unknown_names, wants_tracebacks
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.ports.crashpoint import CrashPoint
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
 
@@ -195,3 +196,26 @@ def test_tracebacks_are_wanted_where_the_log_level_says_so(monkeypatch: pytest.M
     assert wants_tracebacks()
     monkeypatch.setenv("LOG_LEVEL", "INFO")
     assert not wants_tracebacks()
+
+
+def test_a_crash_is_asked_for_by_a_file_and_only_by_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("ORDERFLOW_CRASH_FILE", raising=False)
+    assert crash_request() is None
+    file = tmp_path / "crash"
+    monkeypatch.setenv("ORDERFLOW_CRASH_FILE", str(file))
+    assert crash_request() is None
+    file.write_text("sink.commit.before:3\n")
+    request = crash_request()
+    assert request is not None
+    assert (request.file, request.point, request.hits) == (file, CrashPoint.BEFORE_COMMIT, 3)
+
+
+@pytest.mark.parametrize("text", ["", "sink.commit.before", "sink.commit.before:soon", "nowhere:1"])
+def test_a_crash_that_is_asked_for_in_other_words_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "crash"
+    file.write_text(text)
+    monkeypatch.setenv("ORDERFLOW_CRASH_FILE", str(file))
+    with pytest.raises(SettingsError, match=r"expected <point>:<hits>, e\.g\. sink\.commit\.before:3"):
+        crash_request()
