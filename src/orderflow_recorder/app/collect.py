@@ -70,6 +70,7 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
             flush_s=settings.journal_flush_ms / 1000,
             fsync_s=settings.journal_fsync_seconds,
             run_detail={"version": __version__, "settings": settings.public()},
+            window=settings.window,
         )
         report = _Reporter(collector, writer, clock, budgets)
         side_tasks = [
@@ -113,8 +114,9 @@ def _client(
         stream_names=settings.streams(market),
         streams_per_socket=settings.ws_streams_per_socket,
         times=SocketTimes(
-            first_frame_s=settings.ws_first_frame_s,
-            stall_s=settings.ws_stall_s,
+            # Every socket has a life to be judged in, also where it is replaced soon.
+            first_frame_s=min(settings.ws_first_frame_s, settings.ws_max_session_s),
+            stall_s=min(settings.ws_stall_s, settings.ws_max_session_s),
             backoff_s=settings.ws_reconnect_backoff_s,
             backoff_max_s=settings.ws_reconnect_backoff_max_s,
             max_session_s=settings.ws_max_session_s,
@@ -191,6 +193,8 @@ class _Reporter:
                 books_synced=market.books_synced,
                 books_wanted=market.books,
                 rest_weight_used=weights[name],
+                clock_offset_ms=market.clock_offset.offset_ms if market.clock_offset else None,
+                clock_round_trip_ms=market.clock_offset.round_trip_ms if market.clock_offset else None,
             )
             for name, market in stats.markets.items()
         }
@@ -218,6 +222,7 @@ class _Reporter:
             journal_segment=self._writer.segment,
             journal_bytes=self._writer.bytes_written,
             ingestion=stats.state,
+            asleep_until=stats.asleep_until,
             markets=markets,
         )
 

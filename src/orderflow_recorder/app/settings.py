@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orderflow_recorder.app import setting_rules as rules
+from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.ports.crashpoint import CrashPoint
@@ -141,6 +142,13 @@ class Settings(BaseSettings):
     def rest_base_url(self, market: Market) -> str:
         """Return where the REST host of ``market`` is."""
         return self.binance_rest_spot_base_url if market is Market.SPOT else self.binance_rest_futures_base_url
+
+    @property
+    def window(self) -> RecordingWindow | None:
+        """Return when to record; none for always."""
+        return rules.recording_window(
+            self.window_start_hhmm, self.window_end_hhmm, self.window_end_day_offset, self.window_tz
+        )
 
     @property
     def journal_directory(self) -> Path:

@@ -7,11 +7,13 @@ import msgspec
 from loguru import logger
 
 from orderflow_recorder.collector.books import BookKeeper
+from orderflow_recorder.collector.clock_watch import OffsetWatch
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.collector.plan import MarketPlan, spread
 from orderflow_recorder.collector.slot import Slot
 from orderflow_recorder.collector.symbols import Change, SymbolFollower
 from orderflow_recorder.core.backoff import Backoff
+from orderflow_recorder.core.clock_quality import ClockOffset
 from orderflow_recorder.domain.errors import FrameError, VenueError
 from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.domain.streams import Stream, StreamKind
@@ -32,6 +34,7 @@ class MarketStats(msgspec.Struct, frozen=True):
     books_synced: int
     gaps: int
     reconnects: int
+    clock_offset: ClockOffset | None
     last_error: str | None
 
 
@@ -66,6 +69,7 @@ class MarketClient:
         self._random = random
         self._books = BookKeeper(plan.market, venue, intake, clock, random=random)
         self._symbols = SymbolFollower(plan.market, plan.symbols, venue, intake)
+        self._clock_offset = OffsetWatch(venue, intake, clock)
         self._slots: list[Slot] = []
         self._log = logger.bind(market=str(plan.market))
 
@@ -85,6 +89,7 @@ class MarketClient:
             books_synced=self._books.synced,
             gaps=self._books.gaps,
             reconnects=sum(slot.reconnects for slot in slots),
+            clock_offset=self._clock_offset.offset,
             last_error=errors[-1] if errors else None,
         )
 
@@ -100,6 +105,7 @@ class MarketClient:
             group.create_task(self._books.run())
             group.create_task(self._follow(group))
             group.create_task(self._refresh_books())
+            group.create_task(self._clock_offset.run())
 
     # What sockets need (the `Around` protocol).
 
