@@ -107,11 +107,7 @@ def newest_trade_id(body: bytes) -> int | None:
     Raises:
         FrameError: It is not one.
     """
-    try:
-        return max((row.trade_id for row in _trades(body)), default=None)
-    except DECODE_ERRORS as error:
-        message = f"expected a trades body: {printable(str(error))}; received {printable(body)}"
-        raise FrameError(message) from error
+    return max(trade_ids("trades", body), default=None)
 
 
 def newest_agg_trade_id(body: bytes) -> int | None:
@@ -120,10 +116,26 @@ def newest_agg_trade_id(body: bytes) -> int | None:
     Raises:
         FrameError: It is not one.
     """
+    return max(trade_ids("aggTrades", body), default=None)
+
+
+def trade_ids(path: str, body: bytes) -> list[int]:
+    """Return the ids of a body with trades.
+
+    Args:
+        path: Ends with ``aggTrades``, ``trades`` or ``historicalTrades``.
+        body: JSON as received.
+
+    Raises:
+        FrameError: It is not one.
+    """
+    endpoint = path.rpartition("/")[2]
     try:
-        return max((row.agg_trade_id for row in _agg_trades(body)), default=None)
+        if endpoint == "aggTrades":
+            return [row.agg_trade_id for row in _agg_trades(body)]
+        return [row.trade_id for row in _trades(body)]
     except DECODE_ERRORS as error:
-        message = f"expected an aggTrades body: {printable(str(error))}; received {printable(body)}"
+        message = f"expected a body of {endpoint}: {printable(str(error))}; received {printable(body)}"
         raise FrameError(message) from error
 
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+import msgspec
+
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import StreamKind
 
@@ -39,6 +41,32 @@ class GapStatus(StrEnum):
     """Its ids are rows now."""
     UNRECOVERABLE = "unrecoverable"
     """No source has it; ``reason`` says why. Another recorder or an archive may still bring it."""
+
+
+class OpenGap(msgspec.Struct, frozen=True):
+    """A gap of a stream with ids, as the ledger knows it.
+
+    Attributes:
+        gap_id: Its number.
+        market: The market.
+        symbol: Upper case.
+        stream: Wire name without the symbol.
+        first_missing_id: First id that is missing.
+        last_missing_id: Last one.
+        from_time: When the record before it was received, ns; none if unknown.
+        to_time: When the record after it was received, ns; none if unknown.
+        cause: Why, see `GapCause`.
+    """
+
+    gap_id: int
+    market: Market
+    symbol: str
+    stream: str
+    first_missing_id: int
+    last_missing_id: int
+    from_time: int | None
+    to_time: int | None
+    cause: str
 
 
 def no_source(market: Market, kind: StreamKind) -> str | None:
