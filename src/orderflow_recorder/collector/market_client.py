@@ -8,6 +8,7 @@ from loguru import logger
 
 from orderflow_recorder.collector.books import BookKeeper
 from orderflow_recorder.collector.clock_watch import OffsetWatch
+from orderflow_recorder.collector.healer import Healer
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.collector.plan import MarketPlan, spread
 from orderflow_recorder.collector.slot import Slot
@@ -48,6 +49,7 @@ class MarketClient:
         intake: Where everything is journaled.
         clock: Time.
         random: Uniform numbers in [0, 1), for jitter.
+        healer: Fills holes from REST; none where there is no ledger to tell them.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class MarketClient:
         clock: Clock,
         *,
         random: Callable[[], float],
+        healer: Healer | None = None,
     ) -> None:
         """Connect nothing yet."""
         self.plan = plan
+        self._healer = healer
         self._feed = feed
         self._venue = venue
         self._intake = intake
@@ -106,6 +110,8 @@ class MarketClient:
             group.create_task(self._follow(group))
             group.create_task(self._refresh_books())
             group.create_task(self._clock_offset.run())
+            if self._healer is not None:
+                group.create_task(self._healer.run())
 
     # What sockets need (the `Around` protocol).
 
