@@ -92,6 +92,8 @@ class DepthDiff(msgspec.Struct, frozen=True, gc=False):
     bid_quantities: list[DecimalText]
     ask_prices: list[DecimalText]
     ask_quantities: list[DecimalText]
+    stream: str = ""
+    """Wire name without the symbol, e.g. ``depth@100ms``; empty in what is read back from a table."""
 
 
 class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +126,8 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     bid_quantities: list[DecimalText]
     ask_prices: list[DecimalText]
     ask_quantities: list[DecimalText]
+    stream: str = ""
+    """Wire name without the symbol, e.g. ``depth5@100ms``; empty in what is read back from a table."""
 
 
 class BookTicker(msgspec.Struct, frozen=True, gc=False):
@@ -163,6 +167,8 @@ class MarkPrice(msgspec.Struct, frozen=True, gc=False):
     """[T], ns; none where no funding is scheduled (T = 0)."""
     event_time: int
     receive_time: int
+    stream: str = ""
+    """Wire name without the symbol, e.g. ``markPrice@1s``; empty in what is read back from a table."""
 
 
 class Liquidation(msgspec.Struct, frozen=True, gc=False):
