@@ -122,9 +122,9 @@ class Healer:
             beyond = self._take(request, request.from_id, ids)
             if not beyond:
                 return None
-            self._rest(request, beyond, LATE_S)
             newest = await self._venue.latest_id(request.symbol, request.stream)
             if newest is None or newest < beyond[-1].last:
+                self._rest(request, beyond, LATE_S)
                 return None
             # The venue is past these ids. Asked once more, because it may have got there just now.
             again_from = beyond[0].first
@@ -132,13 +132,13 @@ class Healer:
         except VenueRefusedError as error:
             return str(error)
         if ids:
-            self._take(request, again_from, ids)
+            self._rest(request, self._take(request, again_from, ids), LATE_S)
             return None
         return f"the venue's answer is empty, though its newest id is {newest}"
 
     def _take(self, request: HealRequest, from_id: int, ids: Sequence[int]) -> Sequence[Interval]:
         """Note what a page brought, refuse what it skipped, and return what of the request lies beyond it."""
-        missing = [*request.missing, *request.later]
+        missing = request.onward
         reading = read_page(intersect(missing, [Interval(from_id, missing[-1].last)]), ids)
         self._rest(request, reading.brought, LOAD_PATIENCE_S)
         for skipped in reading.skipped:
@@ -150,7 +150,7 @@ class Healer:
 
     async def _give_up(self, request: HealRequest, reason: str) -> None:
         """Refuse everything from the request's first id to the first that the venue serves."""
-        missing = [*request.missing, *request.later]
+        missing = request.onward
         refused, served = request.from_id, missing[-1].last + 1
         if request.later:
             # Age is what the venue refuses by, so one boundary divides the ids: bisect.

@@ -63,7 +63,7 @@ class RequestBudget:
             ValueError: No window can hold ``weight`` beside ``keep_free``.
         """
         if not 1 <= weight <= self._limit - keep_free:
-            message = f"expected a weight from 1 to the limit {self._limit} less {keep_free}, got {weight}"
+            message = f"expected a weight from 1 to the limit {self._limit - keep_free}, got {weight}"
             raise ValueError(message)
         self._forget(now)
         free_at = max(self._blocked_until, self._room_at(weight + keep_free, now))

@@ -44,6 +44,11 @@ class HealRequest(msgspec.Struct, frozen=True):
         """Return how many ids the page must hold to reach the last one."""
         return self.missing[-1].last - self.missing[0].first + 1
 
+    @property
+    def onward(self) -> list[Interval]:
+        """Return everything missing from the first id on."""
+        return normal([*self.missing, *self.later])
+
 
 class PageReading(msgspec.Struct, frozen=True):
     """What a page says about the ids it was asked for.
