@@ -172,11 +172,15 @@ class BinanceVenue:
             about_request = error.code is not None and not _SERVER_CODES[0] <= error.code <= _SERVER_CODES[1]
             if error.status == httpx.codes.BAD_REQUEST and about_request:
                 raise
-            message = (
-                f"{self._base_url} does not answer {endpoint} ({error}): if this lasts, set "
-                f"{self._endpoints.base_url_setting} to a host that does, e.g. {self._endpoints.main_host}"
-            )
+            message = f"{self._base_url} does not answer {endpoint} ({error}); {self._host_hint()}"
             raise VenueUnreachableError(message) from error
+        except VenueUnreachableError as error:
+            message = f"{error}; {self._host_hint()}"
+            raise VenueUnreachableError(message) from error
+
+    def _host_hint(self) -> str:
+        # E.g. data-api.binance.vision serves everything but past trades.
+        return f"{self._endpoints.base_url_setting} sets the host, {self._endpoints.main_host} serves past trades"
 
     async def _get(self, endpoint: str, params: Mapping[str, str], *, weight: int, keep_free: int = 0) -> RestAnswer:
         path = self._endpoints.prefix + endpoint

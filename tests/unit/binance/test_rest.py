@@ -134,13 +134,14 @@ async def test_the_past_waits_where_snapshots_do_not(
         (408, b'{"code":-1007,"msg":"Timeout waiting for response."}'),
         (400, b'{"code":-1008,"msg":"overloaded"}'),
         (400, b"{}"),
+        (404, b"<html>not here</html>"),
     ],
 )
 async def test_a_host_without_past_trades_is_named_with_its_setting(
     spot: Venue, responder: HttpResponder, status: int, body: bytes
 ) -> None:
     responder.prepare(status, body)
-    with pytest.raises(VenueUnreachableError, match="BINANCE_REST_SPOT_BASE_URL .* https://api.binance.com"):
+    with pytest.raises(VenueUnreachableError, match=r"BINANCE_REST_SPOT_BASE_URL .* https://api\.binance\.com"):
         await spot.historical_trades("BTCUSDT", 41, 7)
 
 
