@@ -85,9 +85,8 @@ class Campaign:
     ) -> Sequence[str]:
         """Play until the time of the captures or the faults are over; return what was wrong."""
         truth = truth_of(*programme.captures)
-        self._report(
-            f"{folder.name}: {', '.join(path.name for path in programme.captures)} at {programme.speed:g} times their speed"
-        )
+        names = ", ".join(path.name for path in programme.captures)
+        self._report(f"{folder.name}: {names}, {programme.speed:g} times as fast")
         with _on_stage(folder, programme, server, url) as stage:
             try:
                 while stage.played_s() < programme.seconds and (fault := next(faults, None)) is not None:
