@@ -5,7 +5,7 @@ each stream the ledger in itself, its ends, each id against rows and gaps, the b
 journals for the ids that were spent. The first contradiction ends it.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,7 +32,7 @@ from orderflow_recorder.postgres.ledger_reads import (
     TABLES,
     CoverageRow,
     Filter,
-    GapRow,
+    by_stream,
     one_moment,
     read_coverage,
     read_gaps,
@@ -75,9 +75,7 @@ class _Walk:
         self._connection = connection
         self._observe = observe
         self._coverage = read_coverage(connection, wanted)
-        self._gaps: defaultdict[tuple[Market, str, str], list[GapRow]] = defaultdict(list)
-        for gap in read_gaps(connection, wanted):
-            self._gaps[gap.market, gap.symbol, gap.stream].append(gap)
+        self._gaps = by_stream(read_gaps(connection, wanted))
         self._totals: Mapping[StreamKind, dict[_Key, Total]] = {
             kind: read_totals(connection, kind, wanted) for kind in StreamKind
         }
@@ -146,7 +144,7 @@ class _Walk:
                         "a row in coverage for every stream with rows", f"{total.rows} rows, no coverage"
                     )
                     return counter_example(wrong, table=TABLES[kind], market=market, symbol=symbol, stream=None)
-        names = {(coverage.market, coverage.symbol, coverage.stream) for coverage, _ in kinds}
+        names = {coverage.key for coverage, _ in kinds}
         for market, symbol, stream in self._gaps.keys() - names:
             wrong = _outside_ledger("a row in coverage for every stream with gaps", "gaps, no coverage")
             return counter_example(wrong, table="gaps", market=market, symbol=symbol, stream=stream)
@@ -158,7 +156,7 @@ class _Walk:
         label = f"{market} {symbol} {coverage.stream}"
         self._observe(label, self._done, self._work)
         total = self._totals[kind].get((market, symbol))
-        gaps = self._gaps[market, symbol, coverage.stream]
+        gaps = self._gaps[coverage.key]
         table = TABLES[kind]
         spent: _Spent = []
         if kind in KINDS_WITH_IDS:

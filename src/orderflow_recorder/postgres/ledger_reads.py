@@ -3,10 +3,11 @@
 Every function takes an open connection (`connection.connect`) and changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, TypeAlias
 
 import msgspec
 import psycopg
@@ -20,6 +21,9 @@ from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.errors import sink_error
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
 
+StreamKey: TypeAlias = tuple[Market, str, str]
+"""Market, symbol and stream."""
+
 
 class CoverageRow(msgspec.Struct, frozen=True):
     """From where to where a stream is recorded; ids are none where they are not consecutive."""
@@ -32,6 +36,11 @@ class CoverageRow(msgspec.Struct, frozen=True):
     first_time: datetime
     last_time: datetime
     last_key: int | None
+
+    @property
+    def key(self) -> StreamKey:
+        """Return market, symbol and stream."""
+        return self.market, self.symbol, self.stream
 
 
 class GapRow(msgspec.Struct, frozen=True):
@@ -52,6 +61,11 @@ class GapRow(msgspec.Struct, frozen=True):
     healed_at: datetime | None
     healed_by: str | None
     instance: str
+
+    @property
+    def key(self) -> StreamKey:
+        """Return market, symbol and stream."""
+        return self.market, self.symbol, self.stream
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -106,13 +120,33 @@ ORDER BY coalesce(from_time, opened_at) DESC, gap_id DESC
 """
 
 _ROWS: Final[LiteralString] = """
-SELECT 'trades', market, symbol, count(*) FROM public.trades GROUP BY market, symbol
-UNION ALL SELECT 'agg_trades', market, symbol, count(*) FROM public.agg_trades GROUP BY market, symbol
-UNION ALL SELECT 'depth_diffs', market, symbol, count(*) FROM public.depth_diffs GROUP BY market, symbol
-UNION ALL SELECT 'book_tops', market, symbol, count(*) FROM public.book_tops GROUP BY market, symbol
-UNION ALL SELECT 'book_tickers', market, symbol, count(*) FROM public.book_tickers GROUP BY market, symbol
-UNION ALL SELECT 'mark_prices', market, symbol, count(*) FROM public.mark_prices GROUP BY market, symbol
-UNION ALL SELECT 'liquidations', market, symbol, count(*) FROM public.liquidations GROUP BY market, symbol
+SELECT 'trades', market, symbol, count(*) FROM public.trades
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
+UNION ALL
+SELECT 'agg_trades', market, symbol, count(*) FROM public.agg_trades
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
+UNION ALL
+SELECT 'depth_diffs', market, symbol, count(*) FROM public.depth_diffs
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
+UNION ALL
+SELECT 'book_tops', market, symbol, count(*) FROM public.book_tops
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
+UNION ALL
+SELECT 'book_tickers', market, symbol, count(*) FROM public.book_tickers
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
+UNION ALL
+SELECT 'mark_prices', market, symbol, count(*) FROM public.mark_prices
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
+UNION ALL
+SELECT 'liquidations', market, symbol, count(*) FROM public.liquidations
+WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+GROUP BY market, symbol
 """
 
 
@@ -156,9 +190,17 @@ def read_gaps(connection: psycopg.Connection[Any], wanted: Filter) -> list[GapRo
     return [GapRow(**{**row, "market": Market(row["market"]), "status": GapStatus(row["status"])}) for row in rows]
 
 
-def count_rows(connection: psycopg.Connection[Any]) -> dict[tuple[str, Market, str], int]:
-    """Return how many rows each table has of each market and symbol; reads every table."""
-    rows: Sequence[tuple[str, str, str, int]] = connection.execute(_ROWS).fetchall()
+def by_stream(gaps: Iterable[GapRow]) -> Mapping[StreamKey, Sequence[GapRow]]:
+    """Return gaps by market, symbol and stream, in the same order; streams without gaps have none."""
+    found: defaultdict[StreamKey, list[GapRow]] = defaultdict(list)
+    for gap in gaps:
+        found[gap.key].append(gap)
+    return found
+
+
+def count_rows(connection: psycopg.Connection[Any], wanted: Filter) -> dict[tuple[str, Market, str], int]:
+    """Return how many rows each table has of each market and symbol wanted; reads every row of theirs."""
+    rows: Sequence[tuple[str, str, str, int]] = connection.execute(_ROWS, _parameters(wanted)).fetchall()
     return {(table, Market(market), symbol): count for table, market, symbol, count in rows}
 
 
