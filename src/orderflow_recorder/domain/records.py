@@ -41,6 +41,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     """When the venue sent it [E], ns; none from REST."""
     receive_time: int
     """Our socket read, ns."""
+    archived: bool = False
+    """From the venue's archive files."""
 
 
 class SpentTradeId(msgspec.Struct, frozen=True, gc=False):
@@ -71,6 +73,8 @@ class AggTrade(msgspec.Struct, frozen=True, gc=False):
     trade_time: int
     event_time: int | None
     receive_time: int
+    archived: bool = False
+    """From the venue's archive files."""
 
 
 class DepthDiff(msgspec.Struct, frozen=True, gc=False):

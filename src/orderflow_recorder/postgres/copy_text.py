@@ -174,8 +174,12 @@ class Layout(msgspec.Struct, frozen=True):
     line: Callable[[Any], str]
 
 
+_NOT_STORED: Final = ("stream", "archived")
+"""Fields for the ledger alone."""
+
+
 def _layout(record: type[msgspec.Struct], table: str, line: Callable[[Any], str], *key: str) -> Layout:
-    columns = tuple(field for field in record.__struct_fields__ if field != "stream")
+    columns = tuple(field for field in record.__struct_fields__ if field not in _NOT_STORED)
     return Layout(table, columns, key, line)
 
 
