@@ -121,7 +121,7 @@ class IdCheck:
         """Take the next break."""
         if row.reached is None:
             if row.first < self._cover.first:
-                return self._outside(row)
+                return self._outside(Interval(row.first, min(row.last, self._cover.first - 1)))
             return self._hole(self._cover.first, row.first - 1)
         if row.first > row.reached + 1:
             return self._hole(row.reached + 1, row.first - 1)
@@ -145,7 +145,7 @@ class IdCheck:
         if reached is None:
             return self._hole(self._cover.first, self._cover.last)
         if reached > self._cover.last:
-            return self._outside(Break(self._cover.last + 1, reached, None))
+            return self._outside(Interval(self._cover.last + 1, reached))
         return self._hole(reached + 1, self._cover.last)
 
     def _hole(self, first: int, last: int) -> Contradiction | None:
@@ -158,7 +158,7 @@ class IdCheck:
             if gap.ids.first > position and (wrong := self._unaccounted(position, gap.ids.first - 1)):
                 return wrong
             if gap.ids.last > last:
-                return _both(gap, Interval(last + 1, gap.ids.last))
+                return _both(gap, last + 1)  # a hole ends with a row
             position = gap.ids.last + 1
             self._next_gap += 1
         return self._unaccounted(position, last) if position <= last else None
@@ -168,7 +168,7 @@ class IdCheck:
         if self._next_gap == len(self._missing) or self._missing[self._next_gap].ids.first >= first:
             return None
         gap = self._missing[self._next_gap]
-        return _both(gap, Interval(gap.ids.first, min(gap.ids.last, first - 1)))
+        return _both(gap, gap.ids.first)
 
     def _unaccounted(self, first: int, last: int) -> Contradiction | None:
         ids = Interval(first, last)
@@ -177,11 +177,11 @@ class IdCheck:
             return None
         return _unregistered(ids, expected="each id in a row or in a gap", found=f"{_ids(ids)} in neither")
 
-    def _outside(self, row: Break) -> Contradiction:
+    def _outside(self, ids: Interval) -> Contradiction:
         return _unregistered(
-            Interval(row.first, row.last),
+            ids,
             expected=f"rows only between the first and the last id covered, {_ids(self._cover)}",
-            found=f"a row outside, with {_ids(Interval(row.first, row.last))}",
+            found=f"{_ids(ids)} in rows",
         )
 
 
@@ -210,11 +210,12 @@ def _ids(ids: Interval) -> str:
     return f"id {ids.first}" if ids.size == 1 else f"ids {ids.first} to {ids.last}"
 
 
-def _both(gap: RegisteredGap, ids: Interval) -> Contradiction:
+def _both(gap: RegisteredGap, first_row: int) -> Contradiction:
+    """Return that a row begins, or goes on, at an id that is registered missing."""
     return _unregistered(
-        ids,
+        Interval(first_row, first_row),
         expected=f"no row for the ids of gap {gap.gap_id}, {_ids(gap.ids)}, for it is not healed",
-        found=f"{_ids(ids)} in rows",
+        found=f"id {first_row} in a row",
     )
 
 
