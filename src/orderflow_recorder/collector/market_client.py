@@ -119,6 +119,10 @@ class MarketClient:
         """Hand a journaled diff's ids to its book."""
         self._books.on_diff(wire, ids)
 
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Say whether the book has that diff, or a later one."""
+        return self._books.has_diff(wire, ids)
+
     def is_trading(self, stream: Stream) -> bool | None:
         """Say whether the venue says the symbol trades."""
         return self._symbols.is_trading(stream.symbol)

@@ -215,9 +215,9 @@ class Slot:
 
     async def _drop_replacement(self, line: Line) -> None:
         self._log.warning("replacement socket lost: {}", line.why_ended())
+        line.release()
         self._next = self._retire = None
         self._frames_before += line.frames
-        line.release()
         await line.close()
         self._rotation.on_open_failed(self._clock.monotonic())
 
@@ -225,9 +225,9 @@ class Slot:
         """Make the replacement the socket and close the old one."""
         overlap_s = self._retire.overlap_s if self._retire else 0.0
         self._event(EventKind.ROTATED, new, from_connection=old.line.number, overlap_s=round(overlap_s, 3))
+        new.release()
         self._next = self._retire = None
         self._frames_before += old.line.frames
-        new.release()
         watch = self._watch(new)
         await old.close()
         await old.line.close()
@@ -245,6 +245,8 @@ class Slot:
                     watch.silent.discard(note.stream)
             if line is self._next:
                 self._rotate(self._rotation.on_new_frame(note.stream, now))
+                if note.depth is not None and self._around.has_diff(note.stream, note.depth):
+                    return  # what was held back comes in a row: it must not look as if ids had begun anew
             if note.depth is not None:
                 self._around.on_diff(note.stream, note.depth)
         else:

@@ -33,6 +33,10 @@ class Around(Protocol):
         """Take the ids of a journaled diff."""
         ...
 
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Say whether that diff, or a later one, was taken already."""
+        ...
+
     def is_trading(self, stream: Stream) -> bool | None:
         """Say whether the venue says the symbol trades; none if it is not known."""
         ...

@@ -46,6 +46,10 @@ class Bench:
         """Remember."""
         self.diffs.append(ids)
 
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Compare with what is remembered."""
+        return any(ids.final <= diff.final for diff in self.diffs)
+
     def is_trading(self, stream: Stream) -> bool | None:
         """Everything trades."""
         return True
