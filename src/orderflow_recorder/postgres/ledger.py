@@ -20,6 +20,7 @@ from orderflow_recorder.core.ledger import LedgerStep, StreamLedger
 from orderflow_recorder.core.timed_ledger import HighWater, Outage, TimedLedger
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import no_source
+from orderflow_recorder.domain.records import AggTrade, Trade
 from orderflow_recorder.ports.sink import Batch
 from orderflow_recorder.postgres import ledger_store as store
 from orderflow_recorder.postgres.ledger_refusals import Refusal, refusals
@@ -226,7 +227,9 @@ class BatchLedger:
         return PlacedEvent(event, self._place(look.records.key, index))
 
     def _source_of(self, record: Any) -> str:  # noqa: ANN401  # any record
-        return "rest" if record.event_time is None else self._source
+        if record.event_time is not None:
+            return self._source
+        return "archive" if isinstance(record, Trade | AggTrade) and record.archived else "rest"
 
     def _place(self, key: StreamKey, index: int) -> int:
         return self._places[key][index]
