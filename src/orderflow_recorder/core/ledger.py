@@ -10,7 +10,8 @@ The outcome depends on the order of arrivals alone, never on how they are cut in
 journal that is loaded again gives the same ledger. So a gap that opens and is filled within one
 batch leaves the same trace as any other, and neighbouring pieces of one gap are one entry again
 once they fare alike. Only disorder leaves no trace: what the recorder that missed it brings by
-stream within `SETTLING_NS` was never lost (two sockets overlap while one replaces the other).
+stream within `SETTLING_NS` was never lost (two sockets overlap while one replaces the other), nor
+was what one answer brings after a later id.
 """
 
 from bisect import bisect_left, insort
@@ -186,7 +187,8 @@ class StreamLedger:
         filled = self._take_missing(ids)
         for entry in filled:
             origin = entry.origin
-            if source == f"instance:{origin.instance}" and time - origin.opened_at <= SETTLING_NS:
+            disorder = source == f"instance:{origin.instance}" and time - origin.opened_at <= SETTLING_NS
+            if disorder or time == origin.opened_at:
                 continue
             healed_at = max(time, origin.opened_at)
             self._healed.append(Entry(entry.ids, origin, GapStatus.HEALED, None, healed_at, source))
