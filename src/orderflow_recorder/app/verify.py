@@ -59,8 +59,22 @@ def verify(url: str, wanted: Filter, journals: Sequence[Path], observe: Observe)
         JournalError: A journal cannot be read.
     """
     with one_moment(url) as connection:
-        walk = _Walk(connection, wanted, observe)
-        found = walk.run()
+        return verify_moment(connection, wanted, journals, observe)
+
+
+def verify_moment(
+    connection: psycopg.Connection[Any], wanted: Filter, journals: Sequence[Path], observe: Observe
+) -> Verification:
+    """Prove the same of what a connection sees.
+
+    Args:
+        connection: In a transaction that sees one moment (`ledger_reads.one_moment`).
+        wanted: See `verify`.
+        journals: See `verify`.
+        observe: See `verify`.
+    """
+    walk = _Walk(connection, wanted, observe)
+    found = walk.run()
     if found is None and journals:
         found = walk.check_journals(journals)
     return Verification(found is None, found, walk.reports)

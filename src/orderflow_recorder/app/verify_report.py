@@ -16,7 +16,9 @@ class Verdict(StrEnum):
     """What was proven of a stream."""
 
     WHOLE = "whole"
-    """Nothing is missing between its two ends."""
+    """No id is missing between its two ends."""
+    UNINTERRUPTED = "uninterrupted"
+    """It has no ids that could be missing, and nothing interrupted it."""
     REGISTERED = "holes registered"
     """What is missing is in the ledger, all of it and nothing else."""
     BROKEN = "broken"
@@ -127,6 +129,7 @@ def stream_report(coverage: CoverageRow, gaps: Sequence[GapRow], rows: int, ids_
     covered = None
     if coverage.first_id is not None and coverage.last_id is not None:
         covered = coverage.last_id - coverage.first_id + 1 - ids_missing
+    verdict = Verdict.UNINTERRUPTED if covered is None else Verdict.WHOLE
     number = {status: sum(gap.status is status for gap in gaps) for status in GapStatus}
     return StreamReport(
         market=coverage.market,
@@ -143,7 +146,7 @@ def stream_report(coverage: CoverageRow, gaps: Sequence[GapRow], rows: int, ids_
         gaps_open=number[GapStatus.OPEN],
         gaps_unrecoverable=number[GapStatus.UNRECOVERABLE],
         gaps_healed=number[GapStatus.HEALED],
-        verdict=Verdict.REGISTERED if missing else Verdict.WHOLE,
+        verdict=Verdict.REGISTERED if missing else verdict,
     )
 
 
