@@ -116,9 +116,8 @@ def _client(
         stream_names=settings.streams(market),
         streams_per_socket=settings.ws_streams_per_socket,
         times=SocketTimes(
-            # Every socket has a life to be judged in, also where it is replaced soon.
-            first_frame_s=min(settings.ws_first_frame_s, settings.ws_max_session_s),
-            stall_s=min(settings.ws_stall_s, settings.ws_max_session_s),
+            first_frame_s=settings.ws_first_frame_s,
+            stall_s=settings.ws_stall_s,
             backoff_s=settings.ws_reconnect_backoff_s,
             backoff_max_s=settings.ws_reconnect_backoff_max_s,
             max_session_s=settings.ws_max_session_s,

@@ -104,8 +104,7 @@ class Slot:
             while True:
                 watch = self._watch(await self._open_until_it_works())
                 reason = await self._serve(watch)
-                line = self.watch.line if self.watch is not None else watch.line
-                self._disconnected(line, reason)
+                self._disconnected(watch.line, reason)
                 await self._close()
                 self.reconnects += 1
                 self.last_error = f"socket lost: {reason}"
@@ -173,7 +172,7 @@ class Slot:
                 if self._next is not None and self._next.task in done:
                     await self._drop_replacement(self._next)
                 if self._next is not None and (ended or self._retire is not None):
-                    watch = await self._switch(watch, self._next)
+                    await self._switch(watch, self._next)
                 elif ended:
                     return watch.line.why_ended()
         finally:
@@ -221,17 +220,16 @@ class Slot:
         await line.close()
         self._rotation.on_open_failed(self._clock.monotonic())
 
-    async def _switch(self, old: Watch, new: Line) -> Watch:
-        """Make the replacement the socket and close the old one."""
+    async def _switch(self, watch: Watch, new: Line) -> None:
+        """Make the replacement the socket and close the old one; the streams' silence is counted on."""
         overlap_s = self._retire.overlap_s if self._retire else 0.0
-        self._event(EventKind.ROTATED, new, from_connection=old.line.number, overlap_s=round(overlap_s, 3))
+        self._event(EventKind.ROTATED, new, from_connection=watch.line.number, overlap_s=round(overlap_s, 3))
         new.release()
+        old, watch.line = watch.line, new
         self._next = self._retire = None
-        self._frames_before += old.line.frames
-        watch = self._watch(new)
+        self._frames_before += old.frames
+        self._rotation = self._new_rotation()
         await old.close()
-        await old.line.close()
-        return watch
 
     def _on_note(self, line: Line, note: FrameNote) -> None:
         """Take what a journaled frame says (hot path)."""

@@ -67,7 +67,7 @@ class RecordingWindow:
                 until = max(until, end)
         if until > now_ns:
             return WindowState(is_open=True, until=until)
-        return WindowState(is_open=False, until=min(start for start, _ in bounds if start > now_ns))
+        return WindowState(is_open=False, until=min(start for start, end in bounds if now_ns < start < end))
 
     def _bounds(self, day: datetime) -> tuple[int, int]:
         start = datetime.combine(day, self._start)
