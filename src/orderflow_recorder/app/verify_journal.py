@@ -4,13 +4,14 @@ A futures frame of price 0 uses up a trade id and is no row. In the database suc
 row that was lost; the journal has the frame.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from orderflow_recorder.binance.parse import BinanceParser
 from orderflow_recorder.core.completeness import Contradiction, Promise
-from orderflow_recorder.core.intervals import Interval
+from orderflow_recorder.core.intervals import Interval, intersect, normal
 from orderflow_recorder.domain.errors import FrameError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import SpentTradeId, Trade
@@ -22,20 +23,19 @@ _TRADE_STREAM: Final = b"@trade"
 
 
 class JournalCheck:
-    """What the journals say of the ids that the database holds for spent.
-
-    Attributes:
-        proven: How many ids of each symbol are frames of price 0 in a journal.
-    """
+    """What the journals say of the ids that the database holds for spent."""
 
     def __init__(self, spent: Mapping[str, Sequence[Interval]]) -> None:
         """Take the ids, by symbol of the futures market, that are neither a row nor in a gap."""
-        self._left = {
-            symbol: {i for ids in many for i in range(ids.first, ids.last + 1)} for symbol, many in spent.items()
-        }
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._spent = {symbol: normal(many) for symbol, many in spent.items()}
+        self._found: dict[str, set[int]] = {symbol: set() for symbol in spent}
+        self._seen: dict[str, Interval] = {}
         self._parser = BinanceParser()
-        self.proven = dict.fromkeys(spent, 0)
+
+    @property
+    def proven(self) -> Mapping[str, int]:
+        """Return how many ids of each symbol are frames of price 0 in a journal."""
+        return {symbol: len(found) for symbol, found in self._found.items()}
 
     def read(self, path: Path, observe: Callable[[int], None]) -> tuple[str, Contradiction] | None:
         """Read a journal from its beginning to its end.
@@ -66,17 +66,11 @@ class JournalCheck:
 
         Ids before their beginning (segments are deleted in time) are left out.
         """
-        for symbol, left in self._left.items():
-            first, last = self._seen.get(symbol, (0, -1))
-            for trade_id in sorted(left):
-                if first <= trade_id <= last:
-                    return symbol, Contradiction(
-                        Promise.HOLES_REGISTERED,
-                        trade_id,
-                        trade_id,
-                        expected="an id that is neither a row nor in a gap to be a frame of price 0 in the journal",
-                        found=f"no frame with id {trade_id} in the journals given",
-                    )
+        for symbol, seen in self._seen.items():
+            for ids in intersect(self._spent[symbol], [seen]):
+                for trade_id in range(ids.first, ids.last + 1):
+                    if trade_id not in self._found[symbol]:
+                        return symbol, _unexplained(trade_id)
         return None
 
     def _take(self, entry: JournalEntry) -> tuple[str, Contradiction] | None:
@@ -87,16 +81,31 @@ class JournalCheck:
         except FrameError:
             return None  # what cannot be read became no row, and is in the ledger as a gap
         for record in records:
-            if isinstance(record, SpentTradeId | Trade) and record.symbol in self._left:
-                first, last = self._seen.get(record.symbol, (record.trade_id, record.trade_id))
-                self._seen[record.symbol] = (min(first, record.trade_id), max(last, record.trade_id))
-                if record.trade_id not in self._left[record.symbol]:
+            if isinstance(record, SpentTradeId | Trade) and record.symbol in self._spent:
+                here = Interval(record.trade_id, record.trade_id)
+                seen = self._seen.get(record.symbol, here)
+                self._seen[record.symbol] = Interval(min(seen.first, here.first), max(seen.last, here.last))
+                if not _holds(self._spent[record.symbol], record.trade_id):
                     continue
                 if isinstance(record, Trade):
                     return record.symbol, _lost(record)
-                self._left[record.symbol].discard(record.trade_id)
-                self.proven[record.symbol] += 1
+                self._found[record.symbol].add(record.trade_id)
         return None
+
+
+def _holds(intervals: Sequence[Interval], trade_id: int) -> bool:
+    index = bisect_right(intervals, trade_id, key=lambda ids: ids.first) - 1
+    return index >= 0 and trade_id <= intervals[index].last
+
+
+def _unexplained(trade_id: int) -> Contradiction:
+    return Contradiction(
+        Promise.HOLES_REGISTERED,
+        trade_id,
+        trade_id,
+        expected="an id that is neither a row nor in a gap to be a frame of price 0 in the journal",
+        found=f"no frame with id {trade_id} in the journals given",
+    )
 
 
 def _lost(trade: Trade) -> Contradiction:

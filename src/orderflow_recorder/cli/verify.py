@@ -71,6 +71,9 @@ def verify(
 def _print(result: Verification) -> None:
     if result.streams:
         print_table(_table(result))
+    elif result.holds:
+        typer.echo("nothing to verify: no such stream is recorded")
+        return
     if result.counter_example is not None:
         for line in counter_example_lines(result.counter_example):
             typer.echo(line)
