@@ -98,6 +98,8 @@ class Healer:
                 break
             asked += 1
             await self._heal(request)
+        if asked:
+            self._log.info("asked the venue {} times for missing trades", asked)
         return asked
 
     async def _heal(self, request: HealRequest) -> None:
