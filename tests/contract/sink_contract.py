@@ -43,7 +43,8 @@ _NUMBERS: Final = re.compile(r".*(prices|quantities)")
 def as_row(record: Record) -> Row:
     """Return the columns that ``record`` must become: decimals, times cut to microseconds, the rest as it is."""
     fields = msgspec.structs.asdict(record)
-    fields.pop("stream", None)  # it is no column: the ledger has it
+    for name in ("stream", "archived"):  # no columns: the ledger has them
+        fields.pop(name, None)
     return {field: _as_column(field, value) for field, value in fields.items()}
 
 

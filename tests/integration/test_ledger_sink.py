@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
@@ -264,6 +265,9 @@ def test_a_stream_with_nothing_but_refused_rows_is_not_covered(main: Recorder, l
 def test_rows_from_before_the_ledger_are_kept_once(main: Recorder, ledger: Ledger) -> None:
     main.write(*trades(1, 2, 3))
     ledger.connection.execute("DELETE FROM coverage")
+    with pytest.raises(SinkUnavailableError, match="coverage has lost 1 streams"):
+        main.write(*trades(2, 3, 4))
+    assert main.sink.open("main") == main.position
     assert main.write(*trades(2, 3, 4)) == WriteResult(1, 2)
     assert ledger.coverage() == [("BTCUSDT", "trade", 2, 4, None)]
     assert ledger.ids() == [1, 2, 3, 4]
@@ -350,7 +354,7 @@ def test_two_events_of_one_microsecond_are_two_rows(main: Recorder) -> None:
 
 def test_nothing_of_the_ledger_remains_of_a_batch_that_starts_elsewhere(main: Recorder, ledger: Ledger) -> None:
     main.write(*trades(1))
-    with pytest.raises(Exception, match="expected to be the only loader"):
+    with pytest.raises(SinkUnavailableError, match="expected to be the only loader"):
         main.sink.write(Batch("main", Position(9, 9), Position(9, 10), trades(5)))
     assert ledger.gaps() == []
     assert ledger.coverage() == [("BTCUSDT", "trade", 1, 1, None)]

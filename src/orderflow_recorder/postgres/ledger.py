@@ -18,6 +18,7 @@ from orderflow_recorder.core.causes import INTERRUPTIONS, SUBSCRIPTIONS, Causes,
 from orderflow_recorder.core.intervals import Interval
 from orderflow_recorder.core.ledger import LedgerStep, StreamLedger
 from orderflow_recorder.core.timed_ledger import HighWater, Outage, TimedLedger
+from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import no_source
 from orderflow_recorder.domain.records import AggTrade, Trade
@@ -80,16 +81,24 @@ class BatchLedger:
     def create(self, keys: Sequence[StreamKey]) -> None:
         """Create the rows of ``coverage`` that are missing among ``keys``, which are in order."""
         wanted = [(key, self.streams[key].records[0].receive_time) for key in keys]
-        store.create_coverage(self._cursor, wanted)
+        if wanted:
+            store.create_coverage(self._cursor, wanted)
 
     def forget(self, key: StreamKey) -> StreamRecords:
         """Leave a stream out whose very name the database cannot hold; return what it would have brought."""
         return self.streams.pop(key)
 
     def lock(self) -> None:
-        """Lock the streams, in an order that all writers share; their rows exist."""
+        """Lock the streams, in an order that all writers share.
+
+        Raises:
+            SinkUnavailableError: Somebody deleted a row that existed; opening again creates it.
+        """
         keys = sorted({*self.streams, *self._refusals})
         self._coverage = store.lock_coverage(self._cursor, keys) if keys else {}
+        if deleted := self.streams.keys() - self._coverage.keys():
+            message = f"coverage has lost {len(deleted)} streams since the sink was opened, e.g. {min(deleted)}"
+            raise SinkUnavailableError(message)
 
     def plan(self, rejected: Rejections) -> Plan:
         """Return what is new and what is missing, as if rejected records had never come."""

@@ -1,15 +1,18 @@
-"""The SQL of the ledger, one constant a query."""
+"""The SQL of the ledger, one constant a query.
+
+Streams are passed as one JSON text: psycopg makes arrays element by element, which costs more than
+everything else the ledger does for a stream.
+"""
 
 from typing import Final, LiteralString
 
-# Rows must exist before they can be locked. Writers meet them in the order of the arrays, which are
+# Rows must exist before they can be locked. Writers meet them in the order of the JSON, which is
 # sorted, and so never wait for each other in a circle: a row that somebody else is creating is
 # waited for here, one that exists is waited for below, and none is ever deleted once committed.
 CREATE_COVERAGE: Final[LiteralString] = """
 INSERT INTO public.coverage (market, symbol, stream, first_time, last_time)
-SELECT wanted.market, wanted.symbol, wanted.stream, wanted.time::timestamptz, wanted.time::timestamptz
-FROM unnest(%(markets)s::text[], %(symbols)s::text[], %(streams)s::text[], %(times)s::text[])
-     WITH ORDINALITY AS wanted (market, symbol, stream, time, place)
+SELECT wanted.market, wanted.symbol, wanted.stream, wanted.time, wanted.time
+FROM json_to_recordset(%(rows)s::json) AS wanted (market text, symbol text, stream text, time timestamptz, place int)
 WHERE NOT EXISTS (
     SELECT FROM public.coverage AS known
     WHERE known.market = wanted.market AND known.symbol = wanted.symbol AND known.stream = wanted.stream
@@ -22,8 +25,7 @@ LOCK_COVERAGE: Final[LiteralString] = """
 SELECT known.market, known.symbol, known.stream, known.first_id, known.last_id, known.last_key,
        (extract(epoch FROM known.first_time) * 1000000)::bigint * 1000,
        (extract(epoch FROM known.last_time) * 1000000)::bigint * 1000
-FROM unnest(%(markets)s::text[], %(symbols)s::text[], %(streams)s::text[])
-     WITH ORDINALITY AS wanted (market, symbol, stream, place)
+FROM json_to_recordset(%(rows)s::json) AS wanted (market text, symbol text, stream text, place int)
 JOIN public.coverage AS known USING (market, symbol, stream)
 ORDER BY wanted.place
 FOR UPDATE OF known
@@ -32,18 +34,18 @@ FOR UPDATE OF known
 UPDATE_COVERAGE: Final[LiteralString] = """
 UPDATE public.coverage AS known
 SET first_id = new.first_id, last_id = new.last_id, last_key = new.last_key,
-    first_time = new.first_time::timestamptz, last_time = new.last_time::timestamptz
-FROM unnest(
-    %(markets)s::text[], %(symbols)s::text[], %(streams)s::text[], %(first_ids)s::bigint[], %(last_ids)s::bigint[],
-    %(last_keys)s::bigint[], %(first_times)s::text[], %(last_times)s::text[]
-) AS new (market, symbol, stream, first_id, last_id, last_key, first_time, last_time)
+    first_time = new.first_time, last_time = new.last_time
+FROM json_to_recordset(%(rows)s::json) AS new (
+    market text, symbol text, stream text, first_id bigint, last_id bigint, last_key bigint,
+    first_time timestamptz, last_time timestamptz
+)
 WHERE known.market = new.market AND known.symbol = new.symbol AND known.stream = new.stream
 """
 
 # Only what this transaction created and then had no use for.
 DELETE_UNUSED_COVERAGE: Final[LiteralString] = """
 DELETE FROM public.coverage AS known
-USING unnest(%(markets)s::text[], %(symbols)s::text[], %(streams)s::text[]) AS unused (market, symbol, stream)
+USING json_to_recordset(%(rows)s::json) AS unused (market text, symbol text, stream text)
 WHERE known.market = unused.market AND known.symbol = unused.symbol AND known.stream = unused.stream
   AND known.last_id IS NULL AND known.last_key IS NULL
 """
@@ -55,9 +57,9 @@ SELECT known.market, known.symbol, known.stream, known.gap_id, known.first_missi
        (extract(epoch FROM known.to_time) * 1000000)::bigint * 1000,
        known.cause, known.instance, known.status, known.reason,
        (extract(epoch FROM known.healed_at) * 1000000)::bigint * 1000, known.healed_by
-FROM unnest(
-    %(markets)s::text[], %(symbols)s::text[], %(streams)s::text[], %(first_ids)s::numeric[], %(last_ids)s::numeric[]
-) AS wanted (market, symbol, stream, first_id, last_id)
+FROM json_to_recordset(%(rows)s::json) AS wanted (
+    market text, symbol text, stream text, first_id numeric, last_id numeric
+)
 JOIN public.gaps AS known USING (market, symbol, stream)
 WHERE known.last_missing_id >= wanted.first_id AND known.first_missing_id <= wanted.last_id
 """

@@ -18,8 +18,6 @@ from orderflow_recorder.postgres import ledger_queries as queries
 from orderflow_recorder.postgres.copy_text import timestamp
 from orderflow_recorder.postgres.ledger_streams import StreamKey
 
-_Arrays = dict[str, list[Any]]
-
 
 class Coverage(msgspec.Struct, frozen=True):
     """A row of ``coverage``: one of the two, or neither if nothing was recorded yet."""
@@ -56,14 +54,13 @@ def create_coverage(cursor: psycopg.Cursor[Any], wanted: Sequence[tuple[StreamKe
         cursor: In a transaction.
         wanted: Streams in order, each with a receive time (ns) to fill in.
     """
-    times = [timestamp(time) for _, time in wanted]
-    cursor.execute(queries.CREATE_COVERAGE, _keys(key for key, _ in wanted) | {"times": times})
+    cursor.execute(queries.CREATE_COVERAGE, _rows([_key(key) | {"time": timestamp(time)} for key, time in wanted]))
 
 
 def lock_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> dict[StreamKey, Coverage]:
     """Lock and return the rows of ``keys``, which are in order; nobody else writes these streams until the commit."""
     found = {}
-    cursor.execute(queries.LOCK_COVERAGE, _keys(keys))
+    cursor.execute(queries.LOCK_COVERAGE, _rows(map(_key, keys)))
     for market, symbol, stream, first_id, last_id, last_key, first_time, last_time in cursor:
         cover = None if last_id is None else Cover(first_id, last_id, first_time, last_time)
         mark = None if last_key is None else HighWater(last_key, first_time, last_time)
@@ -73,26 +70,14 @@ def lock_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> dic
 
 def update_coverage(cursor: psycopg.Cursor[Any], rows: dict[StreamKey, Coverage]) -> None:
     """Write rows that are locked."""
-    arrays: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in rows.values():
-        cover, mark = row.cover, row.mark
-        ends = cover or mark
-        if ends is None:
-            message = "expected what was recorded of each stream, received a stream without"
-            raise ValueError(message)
-        arrays["first_ids"].append(cover and cover.first)
-        arrays["last_ids"].append(cover and cover.last)
-        arrays["last_keys"].append(mark and mark.key)
-        arrays["first_times"].append(timestamp(ends.first_time))
-        arrays["last_times"].append(timestamp(ends.last_time))
     if rows:
-        cursor.execute(queries.UPDATE_COVERAGE, _keys(rows) | arrays)
+        cursor.execute(queries.UPDATE_COVERAGE, _rows([_key(key) | _ends(row) for key, row in rows.items()]))
 
 
 def delete_unused_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> None:
     """Delete rows that `create_coverage` made in this transaction and that nothing was recorded of."""
     if keys:
-        cursor.execute(queries.DELETE_UNUSED_COVERAGE, _keys(keys))
+        cursor.execute(queries.DELETE_UNUSED_COVERAGE, _rows(map(_key, keys)))
 
 
 def load_gaps(cursor: psycopg.Cursor[Any], wanted: dict[StreamKey, Interval]) -> dict[StreamKey, list[StoredEntry]]:
@@ -100,11 +85,8 @@ def load_gaps(cursor: psycopg.Cursor[Any], wanted: dict[StreamKey, Interval]) ->
     found: defaultdict[StreamKey, list[StoredEntry]] = defaultdict(list)
     if not wanted:
         return found
-    arrays = {
-        "first_ids": [ids.first - 1 for ids in wanted.values()],
-        "last_ids": [ids.last + 1 for ids in wanted.values()],
-    }
-    cursor.execute(queries.LOAD_GAPS, _keys(wanted) | arrays)
+    ranges = [_key(key) | {"first_id": ids.first - 1, "last_id": ids.last + 1} for key, ids in wanted.items()]
+    cursor.execute(queries.LOAD_GAPS, _rows(ranges))
     for market, symbol, stream, gap_id, first, last, *rest in cursor:
         opened_at, from_time, to_time, cause, instance, status, reason, healed_at, healed_by = rest
         origin = Origin(opened_at, from_time, to_time, GapCause(cause), instance)
@@ -134,7 +116,7 @@ def write_outages(
         queries.INSERT_GAP,
         [
             nothing
-            | _key_columns(key)
+            | _key(key)
             | {
                 "from_time": timestamp(outage.from_time),
                 "to_time": timestamp(outage.to_time),
@@ -177,22 +159,33 @@ def last_interruption(connection: psycopg.Connection[Any], instance: str) -> int
     return 0 if row is None else int(row[0])
 
 
-def _keys(keys: Iterable[StreamKey]) -> _Arrays:
-    listed = list(keys)
-    return {
-        "markets": [str(market) for market, _, _ in listed],
-        "symbols": [symbol for _, symbol, _ in listed],
-        "streams": [stream for _, _, stream in listed],
-    }
+def _rows(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return ``rows`` as the parameter of a query, each with its place."""
+    placed = [row | {"place": place} for place, row in enumerate(rows)]
+    return {"rows": msgspec.json.encode(placed).decode()}
 
 
-def _key_columns(key: StreamKey) -> dict[str, str]:
+def _key(key: StreamKey) -> dict[str, Any]:
     return {"market": str(key[0]), "symbol": key[1], "stream": key[2]}
+
+
+def _ends(row: Coverage) -> dict[str, Any]:
+    ends = row.cover or row.mark
+    if ends is None:
+        message = "expected what was recorded of each stream, received a stream without"
+        raise ValueError(message)
+    return {
+        "first_id": row.cover and row.cover.first,
+        "last_id": row.cover and row.cover.last,
+        "last_key": row.mark and row.mark.key,
+        "first_time": timestamp(ends.first_time),
+        "last_time": timestamp(ends.last_time),
+    }
 
 
 def _gap_row(write: GapWrite) -> dict[str, Any]:
     entry, origin = write.entry, write.entry.origin
-    return _key_columns(write.key) | {
+    return _key(write.key) | {
         "gap_id": write.gap_id,
         "first_missing_id": entry.ids.first,
         "last_missing_id": entry.ids.last,

@@ -30,6 +30,7 @@ from orderflow_recorder.postgres.fallback import copy_rows
 from orderflow_recorder.postgres.ledger import BatchLedger, StreamPlan
 from orderflow_recorder.postgres.ledger_careful import write_carefully
 from orderflow_recorder.postgres.ledger_store import last_interruption
+from orderflow_recorder.postgres.ledger_streams import StreamKey
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
 
 _NEEDS_CARE: Final = (*ROW_ERRORS, sqlstates.DeadlockDetected)
@@ -53,6 +54,7 @@ class PostgresSink:
         self._address = redact_url(url)
         self._connection: psycopg.Connection[Any] | None = None
         self._interrupted_at = 0
+        self._created = set[StreamKey]()
 
     def open(self, instance: str) -> Position:
         """Connect, check server and schema, and return where the journal must be read from.
@@ -117,13 +119,14 @@ class PostgresSink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._created.clear()
 
     def _write_straight(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         inserted = duplicates = 0
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
             ledger = BatchLedger(cursor, batch, interrupted_at=self._interrupted_at)
-            ledger.create(list(ledger.streams))
+            ledger.create([key for key in ledger.streams if key not in self._created])
             ledger.lock()
             plans = ledger.plan({})
             reach(CrashPoint.BEFORE_LEDGER)
@@ -144,6 +147,7 @@ class PostgresSink:
             reach(CrashPoint.BEFORE_COMMIT)
         reach(CrashPoint.AFTER_COMMIT)
         self._interrupted_at = ledger.interrupted_at
+        self._created.update(ledger.streams)
         return WriteResult(inserted + changed, duplicates + len(instruments) - changed)
 
     def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
