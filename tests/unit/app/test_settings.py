@@ -131,6 +131,23 @@ def test_lists_of_symbols(monkeypatch: pytest.MonkeyPatch, text: str, symbols: t
             {"WINDOW_START_HHMM": "0930"},
             "WINDOW_END_HHMM: expected a time of day because the other end of the window is set, got none",
         ),
+        (
+            {"WINDOW_START_HHMM": "0930", "WINDOW_END_HHMM": "2460"},
+            "WINDOW_END_HHMM: expected a time of day such as 0930, got '2460'",
+        ),
+        (
+            {"WINDOW_START_HHMM": "0930", "WINDOW_END_HHMM": "09:30"},
+            "WINDOW_END_HHMM: expected another time than WINDOW_START_HHMM (0930), got the same: an empty window",
+        ),
+        (
+            {"WINDOW_START_HHMM": "2200", "WINDOW_END_HHMM": "0600"},
+            "WINDOW_END_DAY_OFFSET: expected 1 because the window ends (0600) before it starts (2200), got 0",
+        ),
+        (
+            {"WINDOW_START_HHMM": "0800", "WINDOW_END_HHMM": "0900", "WINDOW_END_DAY_OFFSET": "1"},
+            "WINDOW_END_DAY_OFFSET: expected 0 because 0800 to 0900 of the next day is over a day, got 1",
+        ),
+        ({"WINDOW_END_DAY_OFFSET": "2"}, "WINDOW_END_DAY_OFFSET: expected at most 1, got '2'"),
         ({"WINDOW_TZ": "Mars/Base"}, "WINDOW_TZ: expected a time zone such as Europe/Berlin, got 'Mars/Base'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
@@ -143,6 +160,25 @@ def test_a_wrong_setting_is_refused_in_one_line(
     with pytest.raises(SettingsError) as refusal:
         load_settings()
     assert str(refusal.value) == line
+
+
+def test_without_a_window_it_records_always() -> None:
+    assert load_settings(window_tz="Europe/Berlin").window is None
+    assert load_settings(window_start_hhmm="0930", window_end_hhmm="0930", window_end_day_offset=1).window is None
+
+
+def test_a_window_is_kept_in_its_time_zone_or_in_utc() -> None:
+    moment = 1_723_105_800 * 1_000_000_000  # 2024-08-08 08:30 UTC, 10:30 in Berlin
+    there = load_settings(window_tz="Europe/Berlin", window_start_hhmm="10:00", window_end_hhmm="1100").window
+    here = load_settings(window_start_hhmm="1000", window_end_hhmm="0200", window_end_day_offset=1).window
+    assert there is not None
+    assert here is not None
+    assert there.at(moment).is_open
+    assert not here.at(moment).is_open
+
+
+def test_a_session_may_be_shorter_than_the_deadlines() -> None:
+    assert load_settings(ws_max_session_s=5).ws_max_session_s == 5
 
 
 def test_every_wrong_setting_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
