@@ -21,7 +21,8 @@ from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.schema import SchemaStatus, check, upgrade
 from orderflow_recorder.postgres.sink import PostgresSink
 
-_FORGET_POSITION = "DELETE FROM public.loader_positions WHERE instance = %s"
+_FORGET_POSITION = "DELETE FROM public.loader_positions WHERE sink = %s"
+_PEEK_BYTES = 1 << 16
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -80,20 +81,31 @@ def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, i
         figures = health
         observe(path, health.lag_bytes)
 
-    instance = position_key(path)
+    sink = PostgresSink(url)
+    # The rows are those of the instance that recorded them; the place in its journal is not the live loader's.
+    sink.name = position_key(path)
     with connect(url) as connection:
-        connection.execute(_FORGET_POSITION, (instance,))
+        connection.execute(_FORGET_POSITION, (sink.name,))
     make_loader(
         settings,
-        PostgresSink(url),
+        sink,
         reader_factory=lambda position: EndingReader(open_capture(path, position), ended),
-        instance=instance,
+        instance=instance_of(path) or sink.name,
         wait=ended.wait,
         publish=lambda _position: None,
         observe=watch,
         drain_s=float("inf"),
     ).run()
     return figures
+
+
+def instance_of(path: Path) -> str:
+    """Return the name of the recorder that wrote ``path``; empty if it is no journal."""
+    reader = open_capture(path)
+    try:
+        return next((entry.instance for entry in reader.read(_PEEK_BYTES)), "")
+    finally:
+        reader.close()
 
 
 def position_key(path: Path) -> str:
