@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.processes import COMMAND, RecorderProgram, SimulatorProgram, wait_until
+from tests.support.processes import COMMAND, RecorderProgram, SimulatorProgram, free_port, wait_until
 from tests.support.proxy import Proxy
 
 SYNTHETIC = ("--symbols-spot", "2", "--symbols-usdm", "1", "--rate", "40")
@@ -133,3 +133,24 @@ def test_heal_on_demand_while_the_recorder_runs_and_after(tmp_path: Path, databa
         assert (nothing.returncode, nothing.stdout) == (0, "nothing to heal\n")
         # The journal of what healing brought is there beside the recorder's.
         assert list((tmp_path / "data" / "journal" / "main-heal").glob("*.jsonl"))
+
+
+def test_without_a_database_it_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    done = heal(tmp_path, {"DB_URL": f"postgresql://me:hunter2@127.0.0.1:{free_port()}/db"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: postgresql://me:***@127.0.0.1")
+    assert done.stderr.count("\n") == 1
+    nothing = heal(tmp_path, {"DB_URL": ""})
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (1, 1)
+    assert "nothing has been recorded here" in nothing.stderr
+
+
+def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
+    assert heal(tmp_path, {}, "--from", "yesterday").returncode == 2
+    assert heal(tmp_path, {}, "--market", "coinm").returncode == 2
+
+
+def test_an_archive_that_is_not_there_is_one_line_and_exit_code_1(tmp_path: Path, database_url: str) -> None:
+    done = heal(tmp_path, {"DB_URL": database_url}, "--archive", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "expected a folder or a URL of archive files" in done.stderr

@@ -90,7 +90,8 @@ def heal(
     Raises:
         OrderflowError: It does not work; the text says what to do.
     """
-    statuses = (GapStatus.OPEN, GapStatus.UNRECOVERABLE) if archive else (GapStatus.OPEN,)
+    store = None if archive is None else open_store(archive, verify=tls_context(verify=not settings.insecure_tls))
+    statuses = (GapStatus.OPEN, GapStatus.UNRECOVERABLE) if store else (GapStatus.OPEN,)
     ledger = SelectedLedger(url, wanted, statuses)
     before = ledger.read()
     total = count(before)
@@ -103,10 +104,9 @@ def heal(
         return left
 
     with open_heal_journal(settings, url) as journal:
-        if archive is None:
+        if store is None:
             problems = asyncio.run(_heal_from_rest(settings, ledger, journal, progress))
         else:
-            store = open_store(archive, verify=tls_context(verify=not settings.insecure_tls))
             problems = heal_from_archive(store, before, journal, progress)
         journal.load()
     return Healing(_summary(before, ledger.read_unhealed()), problems)

@@ -56,13 +56,19 @@ def heal(
     configure_logs(settings, "heal")
     columns = (TextColumn("healing"), BarColumn(), MofNCompleteColumn(), TextColumn("ids"), TimeRemainingColumn())
     wanted = Filter(market=market, symbol=symbol, stream=stream, since=since, until=until)
-    with existing_database(settings) as url, Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("healing", total=None)
+    progress = Progress(*columns, console=Console(stderr=True))
+    bar = progress.add_task("healing")
 
-        def observe(dealt_with: int, total: int) -> None:
-            progress.update(bar, completed=dealt_with, total=total)
+    def observe(dealt_with: int, total: int) -> None:
+        progress.start()  # only now: without a database an error is all there is to say
+        progress.update(bar, completed=dealt_with, total=total)
 
-        done = run_heal(settings, url, wanted, archive, observe)
+    try:
+        with existing_database(settings) as url:
+            done = run_heal(settings, url, wanted, archive, observe)
+    finally:
+        if progress.live.is_started:
+            progress.stop()
     for problem in done.problems:
         Console(stderr=True, highlight=False, soft_wrap=True).print(escape(problem))
     if done.streams:
