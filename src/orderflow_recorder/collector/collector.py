@@ -141,6 +141,8 @@ class Collector:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(job) for job in (*jobs, self._flush(), self._sync())]
                 await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                # First what is in hand: sockets may take their time to close.
+                self._writer.flush()
                 for task in tasks:
                     task.cancel()
         finally:
