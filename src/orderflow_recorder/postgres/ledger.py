@@ -15,7 +15,6 @@ import msgspec
 import psycopg
 
 from orderflow_recorder.core.causes import INTERRUPTIONS, SUBSCRIPTIONS, Causes, PlacedEvent
-from orderflow_recorder.core.intervals import Interval
 from orderflow_recorder.core.ledger import LedgerStep, StreamLedger
 from orderflow_recorder.core.timed_ledger import HighWater, Outage, TimedLedger
 from orderflow_recorder.domain.errors import SinkUnavailableError
@@ -24,12 +23,12 @@ from orderflow_recorder.domain.gaps import no_source
 from orderflow_recorder.domain.records import AggTrade, Trade
 from orderflow_recorder.ports.sink import Batch
 from orderflow_recorder.postgres import ledger_store as store
-from orderflow_recorder.postgres.ledger_refusals import Refusal, refusals
+from orderflow_recorder.postgres.ledger_look import Look, cut
+from orderflow_recorder.postgres.ledger_refusals import refusals
 from orderflow_recorder.postgres.ledger_store import Coverage, GapWrite
 from orderflow_recorder.postgres.ledger_streams import StreamKey, StreamRecords, by_stream, places
 
 _TOLD: Final = frozenset({*INTERRUPTIONS, *SUBSCRIPTIONS})
-_MICROSECOND_NS: Final = 1000
 
 Rejections = Mapping[StreamKey, AbstractSet[int]]
 """Of each stream, which of its records (by their place among them) the database refused."""
@@ -74,7 +73,7 @@ class BatchLedger:
         self._tells = any(event.event in _TOLD for event in events)
         self._refusals = refusals(batch.records) if events else {}
         times = [event.time for event in events if event.event in INTERRUPTIONS]
-        self.interrupted_at = _cut(max([interrupted_at, *times]))
+        self.interrupted_at = cut(max([interrupted_at, *times]))
         self._coverage: Mapping[StreamKey, Coverage] = {}
         self._source = f"instance:{batch.instance}"
 
@@ -154,9 +153,7 @@ class BatchLedger:
         return StreamPlan(records, None, Coverage(mark=HighWater(keys[-1], first_time, ended)))
 
     def _plan_slow(self, slow: Sequence[StreamRecords], rejected: Rejections) -> Plan:
-        looks = [
-            _Look(records, self._coverage[records.key], rejected.get(records.key, frozenset())) for records in slow
-        ]
+        looks = [Look(records, self._coverage[records.key], rejected.get(records.key, frozenset())) for records in slow]
         wanted = {
             look.records.key: ids
             for look in looks
@@ -173,7 +170,7 @@ class BatchLedger:
                 plans[key] = self._run_timed(look, causes)
         return plans
 
-    def _run(self, look: "_Look", stored: Sequence[Any], causes: Causes) -> StreamPlan:
+    def _run(self, look: Look, stored: Sequence[Any], causes: Causes) -> StreamPlan:
         records = look.records
         ledger = StreamLedger(
             look.coverage.cover,
@@ -197,7 +194,7 @@ class BatchLedger:
         step = ledger.finish()
         return StreamPlan(records, kept, Coverage(cover=step.cover), step)
 
-    def _run_timed(self, look: "_Look", causes: Causes) -> StreamPlan:
+    def _run_timed(self, look: Look, causes: Causes) -> StreamPlan:
         records, keys = look.records, look.records.keys()
         ledger = TimedLedger(look.coverage.mark, partial(causes.of_outage, records.stream))
         kept = [
@@ -207,7 +204,7 @@ class BatchLedger:
         ]
         return StreamPlan(records, kept, Coverage(mark=ledger.mark), outages=ledger.outages)
 
-    def _causes(self, looks: Sequence["_Look"]) -> Causes:
+    def _causes(self, looks: Sequence[Look]) -> Causes:
         """Return what may explain the holes; asks the database once, and only if there are any."""
         since = [time for look in looks if (time := look.doubtful_since(self.interrupted_at)) is not None]
         if not since:
@@ -215,7 +212,7 @@ class BatchLedger:
         events = store.load_events(self._cursor, self._batch.instance, min(since))
         if self._tells:
             events += [
-                PlacedEvent(msgspec.structs.replace(event, time=_cut(event.time)), place)
+                PlacedEvent(msgspec.structs.replace(event, time=cut(event.time)), place)
                 for place, event in enumerate(self._batch.records)
                 if isinstance(event, RecorderEvent) and event.event in _TOLD
             ]
@@ -223,7 +220,7 @@ class BatchLedger:
             events += [self._rejection(look, index) for index in look.rejected]
         return Causes(events)
 
-    def _rejection(self, look: "_Look", index: int) -> PlacedEvent:
+    def _rejection(self, look: Look, index: int) -> PlacedEvent:
         """Return what the loader will say of a rejected record, in the next batch."""
         stream = look.records.stream
         event = RecorderEvent(
@@ -246,62 +243,3 @@ class BatchLedger:
     @cached_property
     def _places(self) -> Mapping[StreamKey | None, Sequence[int]]:
         return places(self._batch.records)
-
-
-class _Look(msgspec.Struct, dict=True):
-    """One stream of the batch, looked at closely.
-
-    Attributes:
-        records: What the batch brings of it.
-        coverage: What is stored.
-        rejected: Which of the records the database refused.
-    """
-
-    records: StreamRecords
-    coverage: Coverage
-    rejected: AbstractSet[int]
-
-    @cached_property
-    def indexes(self) -> list[int]:
-        return [index for index in range(len(self.records.records)) if index not in self.rejected]
-
-    @cached_property
-    def times(self) -> list[int]:
-        return [_cut(record.receive_time) for record in self.records.records]
-
-    @cached_property
-    def ranges(self) -> list[tuple[int, int]]:
-        return self.records.ranges()
-
-    def ids_to_load(self, refused: Sequence[Refusal]) -> Interval | None:
-        """Return from where to where entries may change; none if nothing arrives late and nothing is refused."""
-        cover = self.coverage.cover
-        arriving = [self.ranges[index] for index in self.indexes]
-        first = min([first for first, _ in arriving] + [one.ids.first for one in refused], default=0)
-        last = max([last for _, last in arriving] + [one.ids.last for one in refused], default=-1)
-        return None if cover is None or first > cover.last or last < first else Interval(first, last)
-
-    def doubtful_since(self, interrupted_at: int) -> int | None:
-        """Return from when on causes may be needed, ns; none if nothing is missing."""
-        cover, mark = self.coverage.cover, self.coverage.mark
-        if not self.indexes:
-            return None
-        times = [self.times[index] for index in self.indexes]
-        if not self.records.has_ids:
-            since = times[0] if mark is None else mark.last_time
-            return since if interrupted_at > since else None
-        reached = None if cover is None else cover.last
-        begins = None if cover is None else cover.first
-        for index in self.indexes:
-            first, last = self.ranges[index]
-            if reached is None or begins is None:
-                reached, begins = last, first
-            elif first > reached + 1 or last < begins - 1:
-                return min([*times, *([] if cover is None else [cover.last_time])])
-            reached, begins = max(reached, last), min(begins, first)
-        return None
-
-
-def _cut(time: int) -> int:
-    """Return a time as the database holds it: to the microsecond."""
-    return time // _MICROSECOND_NS * _MICROSECOND_NS
