@@ -42,7 +42,10 @@ _NUMBERS: Final = re.compile(r".*(prices|quantities)")
 
 def as_row(record: Record) -> Row:
     """Return the columns that ``record`` must become: decimals, times cut to microseconds, the rest as it is."""
-    return {field: _as_column(field, value) for field, value in msgspec.structs.asdict(record).items()}
+    fields = msgspec.structs.asdict(record)
+    for name in ("stream", "archived"):  # no columns: the ledger has them
+        fields.pop(name, None)
+    return {field: _as_column(field, value) for field, value in fields.items()}
 
 
 def _as_column(field: str, value: Any) -> Any:  # noqa: ANN401  # any column's type

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -48,6 +49,11 @@ def futures(*ranges: tuple[int, int, int]) -> list[Record]:
     ]
 
 
+def nameless(*diffs: Record) -> list[Record]:
+    """Return diffs as they are read back: no column tells which stream they came by."""
+    return [msgspec.structs.replace(one, stream="") for one in diffs]
+
+
 def holes(connection: psycopg.Connection[Any]) -> list[int | None]:
     return [one.holes for one in reads.stream_summary(connection)]
 
@@ -69,15 +75,20 @@ def test_missing_aggregate_ids_are_counted(write: Write, connection: psycopg.Con
     assert holes(connection) == [1]
 
 
+def test_ids_that_futures_spent_without_a_trade_are_no_holes(write: Write, connection: psycopg.Connection[Any]) -> None:
+    write(records.trade(1, market=Market.USDM), records.spent_trade_id(2), records.trade(4, market=Market.USDM))
+    assert reads.stream_summary(connection) == [StreamSummary(Market.USDM, "BTCUSDT", "trades", 2, 1, 4, 1)]
+
+
 @pytest.mark.parametrize(
     ("diffs", "expected"),
     [
         (spot((1, 5), (6, 9), (10, 10)), 0),
-        (spot((1, 5), (7, 9), (12, 13)), 2),
+        (spot((1, 5), (7, 9), (12, 13)), 3),
         (spot((1, 5), (4, 9), (10, 12)), 0),
         (futures((0, 1, 5), (5, 8, 9), (9, 20, 30)), 0),
         (futures((0, 1, 5), (6, 7, 9)), 1),
-        (futures((0, 1, 5), (7, 8, 9), (9, 20, 30), (31, 32, 33)), 2),
+        (futures((0, 1, 5), (7, 8, 9), (9, 20, 30), (31, 32, 33)), 3),
     ],
     ids=["spot whole", "spot holes", "spot overlap", "futures whole though U jumps", "futures hole", "futures holes"],
 )
@@ -105,11 +116,11 @@ def test_streams_without_consecutive_ids_have_no_count_of_holes(
 def test_snapshots_and_diffs_come_back_as_they_were(write: Write, connection: psycopg.Connection[Any]) -> None:
     snapshots = [records.book_snapshot(n, receive_time=records.NOON + n * 1000) for n in (1, 2)]
     diffs = [records.depth_diff(1, 5), records.depth_diff(6, 9, ask_prices=[], ask_quantities=[])]
-    write(*reversed(diffs), *snapshots, *futures((5, 8, 9)))
+    write(*diffs, *snapshots, *futures((5, 8, 9)))
     assert reads.read_snapshots(connection, Market.SPOT, "BTCUSDT") == snapshots
-    assert reads.read_diffs(connection, Market.SPOT, "BTCUSDT") == diffs
-    assert reads.read_diffs(connection, Market.SPOT, "BTCUSDT", after_update_id=5) == diffs[1:]
-    assert reads.read_diffs(connection, Market.USDM, "BTCUSDT") == futures((5, 8, 9))
+    assert reads.read_diffs(connection, Market.SPOT, "BTCUSDT") == nameless(*diffs)
+    assert reads.read_diffs(connection, Market.SPOT, "BTCUSDT", after_update_id=5) == nameless(*diffs[1:])
+    assert reads.read_diffs(connection, Market.USDM, "BTCUSDT") == nameless(*futures((5, 8, 9)))
 
 
 def test_positions_tell_how_far_each_sink_is(write: Write, connection: psycopg.Connection[Any]) -> None:

@@ -1,23 +1,21 @@
 """The main job, end to end, with the real programs: captures played into a real Postgres."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
-from psycopg import sql
 
 from orderflow_recorder.core.order_book import replay
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres import schema
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres
 from orderflow_recorder.postgres.reads import read_diffs, read_snapshots
-from tests.support.captures import NAMES, QUERIES, Expected, capture
+from tests.support.captures import NAMES, Expected, capture
 from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
+from tests.support.recording import SETTINGS, assert_exact, count, loaded
 
 BOOKS = [
     ("spot", "BTCUSDT"),
@@ -30,43 +28,12 @@ BOOKS = [
     ("usdm", "CTKUSDT"),
     ("usdm", "BATUSDT"),
 ]
-SETTINGS = {
-    "SYMBOLS_SPOT": "BTCUSDT,DOTUSDT,ETHUSDT",
-    "SYMBOLS_FUTURES": "BTCUSDT,SANDUSDT,CHRUSDT,NEOUSDT,CTKUSDT,BATUSDT",
-    "SPOT_STREAMS_TRADES": "trade,aggTrade",
-    "FUTURES_STREAMS_TRADES": "trade,aggTrade",
-    "SPOT_STREAMS_EXTRA": "bookTicker",
-    "FUTURES_STREAMS_EXTRA": "bookTicker,markPrice@1s",
-}
 
 pytestmark = pytest.mark.timeout(300)
 
 
 def settings(database_url: str, simulator: SimulatorProgram) -> dict[str, str]:
     return {"DB_URL": database_url, **simulator.environment(), **SETTINGS}
-
-
-def rows(url: str, table: str) -> dict[Any, Any]:
-    with psycopg.connect(url) as connection:
-        found = connection.execute(QUERIES[table]).fetchall()
-    by_id = {row[:3]: row[3:] for row in found}
-    assert len(by_id) == len(found), f"{table} holds an id twice"
-    return by_id
-
-
-def count(url: str, table: str) -> int:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(table))).fetchone()
-    return int(row[0]) if row else 0
-
-
-def assert_exact(url: str, expected: Expected) -> None:
-    for table in QUERIES:
-        found, wanted = rows(url, table), getattr(expected, table)
-        assert found.keys() == wanted.keys(), (
-            f"{table}: {len(wanted.keys() - found.keys())} missing, {len(found.keys() - wanted.keys())} not expected"
-        )
-        assert found == wanted
 
 
 def assert_books(url: str, simulator: SimulatorProgram) -> None:
@@ -88,10 +55,6 @@ def assert_books(url: str, simulator: SimulatorProgram) -> None:
             assert book.worst_ask is not None
             assert all(price < book.worst_bid for price in bids.keys() - dict(book.bids()).keys()), (market, symbol)
             assert all(price > book.worst_ask for price in asks.keys() - dict(book.asks()).keys()), (market, symbol)
-
-
-def loaded(url: str, expected: Expected) -> Callable[[], bool]:
-    return lambda: all(count(url, table) >= len(getattr(expected, table)) for table in QUERIES)
 
 
 def test_four_captures_at_once_are_recorded_exactly_and_the_books_are_true(tmp_path: Path, database_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from typing import Final
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,6 +14,18 @@ from orderflow_recorder.postgres import schema
 from orderflow_recorder.postgres.connection import connect, open_engine
 from orderflow_recorder.postgres.schema import SchemaStatus
 from orderflow_recorder.postgres.tables import metadata
+
+FIRST_ROWS: Final = """
+INSERT INTO sync_events (time, instance, run_id, event, detail)
+VALUES (now(), 'main', 'run', 'stalled', '{"offset": 1}');
+INSERT INTO coverage VALUES ('spot', 'BTCUSDT', 'trade', 1, 9, now(), now());
+INSERT INTO gaps (market, symbol, stream, first_missing_id, last_missing_id, cause, status, opened_at, instance)
+VALUES ('spot', 'BTCUSDT', 'trade', 3, 4, 'stall', 'open', now(), 'main');
+"""
+SAME_MOMENT: Final = """
+INSERT INTO sync_events (time, instance, run_id, event, detail)
+SELECT time, instance, run_id, event, '{"offset": 2}' FROM sync_events
+"""
 
 
 def tables(url: str) -> set[str]:
@@ -36,6 +49,24 @@ def test_up_down_up(empty_database_url: str) -> None:
     assert tables(empty_database_url) == {*metadata.tables, "alembic_version"}
 
 
+def test_a_filled_database_of_the_first_revision_goes_up_and_down(empty_database_url: str) -> None:
+    schema.upgrade(empty_database_url, revision="0001_initial")
+    with connect(empty_database_url) as connection:
+        connection.execute(FIRST_ROWS)
+    schema.upgrade(empty_database_url)
+    with connect(empty_database_url) as connection:
+        # What only its detail tells apart was one event; now it is two.
+        connection.execute(SAME_MOMENT)
+        assert connection.execute("SELECT count(*) FROM sync_events").fetchone() == (2,)
+        assert connection.execute("SELECT last_id, last_key FROM coverage").fetchone() == (9, None)
+        assert connection.execute("SELECT cause, reason FROM gaps").fetchone() == ("stall", None)
+    schema.downgrade(empty_database_url, revision="0001_initial")
+    with connect(empty_database_url) as connection:
+        assert connection.execute("SELECT detail FROM sync_events").fetchall() == [({"offset": 1},)]
+    schema.upgrade(empty_database_url)
+    assert schema.check(empty_database_url).status is SchemaStatus.CURRENT
+
+
 def test_upgrading_a_current_database_changes_nothing(database_url: str) -> None:
     schema.upgrade(database_url)
     assert schema.check(database_url).status is SchemaStatus.CURRENT
@@ -51,7 +82,7 @@ def test_two_starters_upgrade_once(empty_database_url: str) -> None:
 def test_an_empty_database_is_told_apart(empty_database_url: str) -> None:
     state = schema.check(empty_database_url)
     assert state.status is SchemaStatus.EMPTY
-    assert state.message == "the database has no schema yet, expected 0001_initial: run `orderflow-recorder db upgrade`"
+    assert state.message == "the database has no schema yet, expected 0002_ledger: run `orderflow-recorder db upgrade`"
 
 
 def test_a_revision_of_the_future_is_neither_used_nor_touched(database_url: str) -> None:

@@ -65,6 +65,8 @@ class FakeFeed:
         """Refuse nothing."""
         self.sockets: list[FakeConnection] = []
         self.refuse = 0
+        self.hold: asyncio.Event | None = None
+        """Sockets open only once it is set."""
 
     @property
     def last(self) -> FakeConnection:
@@ -76,7 +78,9 @@ class FakeFeed:
         return "/market" if stream.name == "aggTrade" else "/public"
 
     async def connect(self, route: str, streams: Sequence[Stream]) -> FakeConnection:
-        """Open a socket, unless told to refuse."""
+        """Open a socket, unless told to refuse or to hold on."""
+        if self.hold is not None:
+            await self.hold.wait()
         if self.refuse:
             self.refuse -= 1
             raise VenueUnreachableError("ws://venue: connection refused")

@@ -38,6 +38,18 @@ class FakeVenue:
         """Answer the newest id set for ``symbol@stream``."""
         return self.latest.get(f"{symbol}@{stream}")
 
+    async def agg_trades(self, symbol: str, from_id: int, limit: int) -> RestAnswer:
+        """Answer nothing: healing is tested on the simulator."""
+        return self._answer("aggTrades", symbol, b"[]")
+
+    async def historical_trades(self, symbol: str, from_id: int, limit: int) -> RestAnswer:
+        """Answer nothing, likewise."""
+        return self._answer("historicalTrades", symbol, b"[]")
+
+    def trade_ids(self, answer: RestAnswer) -> Sequence[int]:
+        """Return no ids."""
+        return ()
+
     async def server_time(self) -> int:
         """Answer the epoch."""
         return 0

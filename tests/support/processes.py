@@ -37,12 +37,19 @@ def free_port() -> int:
 class Program:
     """One of our commands, running; its output goes to a file."""
 
-    def __init__(self, arguments: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: dict[str, str] | None = None,
+        *,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         """Start it."""
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*COMMAND, *arguments],
+                [*command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -115,18 +122,40 @@ class SimulatorProgram(Program):
         return True
 
 
+class PatientSimulatorProgram(SimulatorProgram):
+    """A simulator that plays captures and counts nobody's connections, messages and weight."""
+
+    PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from orderflow_recorder.sim.run import SimulatorOptions, serve
+
+port, speed, *captures = sys.argv[1:]
+options = SimulatorOptions([Path(path) for path in captures], port=int(port), speed=float(speed), enforce_limits=False)
+asyncio.run(serve(options))
+"""
+
+    def __init__(self, log: Path, captures: Sequence[Path], *, speed: float) -> None:
+        """Start it and wait until it listens."""
+        self.port = free_port()
+        arguments = [str(self.port), str(speed), *map(str, captures)]
+        Program.__init__(self, arguments, log, command=[sys.executable, "-c", self.PROGRAM])
+        wait_until(self._listens, within_s=20, what="the simulator listens")
+
+
 class RecorderProgram(Program):
     """``orderflow-recorder run`` with a data folder of its own."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         """Start it."""
         self.data = folder / "data"
+        self.instance = environment.get("INSTANCE_ID", "main")
         super().__init__([], folder / "recorder.log", {"DATA_DIR": str(self.data), **environment})
 
     def health(self, process: str) -> dict[str, Any]:
         """Return what a process of the recorder last said of itself; empty if nothing."""
         try:
-            return dict(json.loads((self.data / "run" / "main" / f"{process}.json").read_bytes()))
+            return dict(json.loads((self.data / "run" / self.instance / f"{process}.json").read_bytes()))
         except (OSError, ValueError):
             return {}
 
@@ -138,4 +167,4 @@ class RecorderProgram(Program):
 
     def journal(self) -> list[Path]:
         """Return the journal's segments."""
-        return sorted((self.data / "journal" / "main").glob("*.jsonl"))
+        return sorted((self.data / "journal" / self.instance).glob("*.jsonl"))

@@ -77,6 +77,7 @@ def depth_diff(first: int, final: int, **fields: Any) -> DepthDiff:  # noqa: ANN
         "event_time": NOON + final * MILLISECOND,
         "transaction_time": None,
         "receive_time": NOON + final * MILLISECOND,
+        "stream": "depth@100ms",
         **_SIDES,
     }
     return DepthDiff(first_update_id=first, final_update_id=final, **(defaults | fields))
@@ -100,6 +101,7 @@ def book_top(last_update_id: int = 1, **fields: Any) -> BookTop:  # noqa: ANN401
         "market": Market.SPOT,
         "symbol": "BTCUSDT",
         "source": "stream",
+        "stream": "depth5@100ms",
         "event_time": None,
         "receive_time": NOON,
         **_SIDES,
@@ -132,6 +134,7 @@ def mark_price(**fields: Any) -> MarkPrice:  # noqa: ANN401  # any field of the 
         "average_mark_price": None,
         "index_price": "61701.12345678",
         "estimated_settle_price": "61690.5",
+        "stream": "markPrice@1s",
         "funding_rate": "-0.00010000",
         "next_funding_time": None,
         "event_time": NOON,

@@ -2,6 +2,10 @@
 
 import asyncio
 import time
+from typing import Final
+
+_STEADY: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux stops CLOCK_MONOTONIC while the machine sleeps; the venue's 24 h and its limits go on."""
 
 
 class SystemClock:
@@ -12,8 +16,8 @@ class SystemClock:
         return time.time_ns()
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic()
+        """Return seconds that never go back and go on while the machine sleeps."""
+        return time.clock_gettime(_STEADY)
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""

@@ -14,16 +14,18 @@ from loguru import logger
 from orderflow_recorder import __version__
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import CollectorHealth, MarketHealth
+from orderflow_recorder.app.ledger import LedgerInThread
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
 from orderflow_recorder.binance.feed import BinanceFeed
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
-from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
+from orderflow_recorder.collector import Collector, Healer, Intake, MarketClient, MarketPlan, SocketTimes
 from orderflow_recorder.core.budget import RequestBudget
 from orderflow_recorder.domain.errors import JournalLockedError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.journal.retention import delete_expired
 from orderflow_recorder.journal.writer import FileJournalWriter
+from orderflow_recorder.postgres.open_gaps import PostgresLedger
 
 LOCK_PATIENCE_S = 15.0
 """An earlier collector that lost its supervisor may still be draining: wait so long for its lock."""
@@ -70,6 +72,7 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
             flush_s=settings.journal_flush_ms / 1000,
             fsync_s=settings.journal_fsync_seconds,
             run_detail={"version": __version__, "settings": settings.public()},
+            window=settings.window,
         )
         report = _Reporter(collector, writer, clock, budgets)
         side_tasks = [
@@ -134,7 +137,12 @@ def _client(
         market, settings.rest_base_url(market), clock=clock, budget=budget, verify=context, random=random.random
     )
     stack.push_async_callback(venue.close)
-    return MarketClient(plan, feed, venue, intake, clock, random=random.random)
+    healer = None
+    if settings.db_url:
+        ledger = LedgerInThread(PostgresLedger(settings.db_url))
+        stack.push_async_callback(ledger.close)
+        healer = Healer(market, venue, ledger, intake, clock, random=random.random)
+    return MarketClient(plan, feed, venue, intake, clock, random=random.random, healer=healer)
 
 
 def tls_context(*, verify: bool) -> ssl.SSLContext:
@@ -191,6 +199,8 @@ class _Reporter:
                 books_synced=market.books_synced,
                 books_wanted=market.books,
                 rest_weight_used=weights[name],
+                clock_offset_ms=market.clock_offset.offset_ms if market.clock_offset else None,
+                clock_round_trip_ms=market.clock_offset.round_trip_ms if market.clock_offset else None,
             )
             for name, market in stats.markets.items()
         }
@@ -218,6 +228,7 @@ class _Reporter:
             journal_segment=self._writer.segment,
             journal_bytes=self._writer.bytes_written,
             ingestion=stats.state,
+            asleep_until=stats.asleep_until,
             markets=markets,
         )
 

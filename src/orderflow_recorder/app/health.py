@@ -34,7 +34,12 @@ class ProcessHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarketHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One market of the collector; see `CollectorHealth` for the words."""
+    """One market of the collector; see `CollectorHealth` for the words.
+
+    Attributes:
+        clock_offset_ms: This machine's clock minus the venue's; none before it was measured.
+        clock_round_trip_ms: Of that measurement: half of it is in doubt.
+    """
 
     frames: int = 0
     frames_per_s: float = 0.0
@@ -45,6 +50,8 @@ class MarketHealth(msgspec.Struct, frozen=True, kw_only=True):
     books_synced: int = 0
     books_wanted: int = 0
     rest_weight_used: int = 0
+    clock_offset_ms: float | None = None
+    clock_round_trip_ms: float | None = None
 
 
 class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
@@ -66,7 +73,8 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
         rest_weight_used: Of the current minute, by market.
         journal_segment: Number of the segment being written.
         journal_bytes: Appended since the process started.
-        ingestion: ``recording``, or why not, e.g. ``disk full``.
+        ingestion: ``recording``, ``asleep`` outside of the recording window, or what is wrong, e.g. ``disk full``.
+        asleep_until: When the recording window opens, ns since the epoch; none while it is open.
         markets: The same by market.
     """
 
@@ -86,6 +94,7 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
     journal_segment: int = 0
     journal_bytes: int = 0
     ingestion: str = "starting"
+    asleep_until: int | None = None
     markets: dict[str, MarketHealth] = {}
 
 

@@ -13,9 +13,10 @@ from orderflow_recorder.app import logs
 from orderflow_recorder.app.collect import run_collector
 from orderflow_recorder.app.health import ProcessHealth, write_health
 from orderflow_recorder.app.load import run_loader
-from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.app.settings import Settings, crash_request
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE
 from orderflow_recorder.domain.errors import DiskFullError, JournalError, SettingsError, SinkRefusedError
+from orderflow_recorder.ports import crashpoint
 
 SUPERVISOR = "supervisor"
 COLLECTOR = "collector"
@@ -119,6 +120,7 @@ def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
     )
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        _arm_crash_point()
         work()
     except SettingsError as error:
         logger.error("{}", error)
@@ -133,3 +135,11 @@ def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
         logger.exception("unexpected error")
         return EXIT_FAILED
     return 0
+
+
+def _arm_crash_point() -> None:
+    """Arrange for the death that a test has asked for; it is died once, the next start is an ordinary one."""
+    request = crash_request()
+    if request is not None:
+        logger.warning("armed by {}: stops dead at {}", request.file, request.point)
+        crashpoint.arm(request.point, request.hits, request.file.unlink)

@@ -21,7 +21,8 @@ from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.schema import SchemaStatus, check, upgrade
 from orderflow_recorder.postgres.sink import PostgresSink
 
-_FORGET_POSITION = "DELETE FROM public.loader_positions WHERE instance = %s"
+_FORGET_POSITION = "DELETE FROM public.loader_positions WHERE sink = %s"
+_PEEK_BYTES = 1 << 16
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -80,14 +81,16 @@ def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, i
         figures = health
         observe(path, health.lag_bytes)
 
-    instance = position_key(path)
+    sink = PostgresSink(url)
+    # The rows are those of the instance that recorded them; the place in its journal is not the live loader's.
+    sink.name = position_key(path)
     with connect(url) as connection:
-        connection.execute(_FORGET_POSITION, (instance,))
+        connection.execute(_FORGET_POSITION, (sink.name,))
     make_loader(
         settings,
-        PostgresSink(url),
-        reader_factory=lambda position: _EndingReader(open_capture(path, position), ended),
-        instance=instance,
+        sink,
+        reader_factory=lambda position: EndingReader(open_capture(path, position), ended),
+        instance=instance_of(path) or sink.name,
         wait=ended.wait,
         publish=lambda _position: None,
         observe=watch,
@@ -96,30 +99,44 @@ def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, i
     return figures
 
 
+def instance_of(path: Path) -> str:
+    """Return the name of the recorder that wrote ``path``; empty if it is no journal."""
+    reader = open_capture(path)
+    try:
+        return next((entry.instance for entry in reader.read(_PEEK_BYTES)), "")
+    finally:
+        reader.close()
+
+
 def position_key(path: Path) -> str:
     """Return the name under which the position in ``path`` is kept: the same for the same place."""
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     return f"replay:{path.name[:40]}:{digest}"
 
 
-class _EndingReader:
+class EndingReader:
     """A reader that says when it has come to the end, so that the loader drains and ends."""
 
     def __init__(self, reader: JournalReader, ended: threading.Event) -> None:
+        """Set ``ended`` at the end of ``reader``."""
         self._reader = reader
         self._ended = ended
 
     def read(self, max_bytes: int) -> Sequence[JournalEntry]:
+        """Return the next entries; none of them means the end."""
         entries = self._reader.read(max_bytes)
         if not entries:
             self._ended.set()
         return entries
 
     def take_skipped(self) -> Sequence[int]:
+        """Return the segments that were gone before they were read."""
         return self._reader.take_skipped()
 
     def lag_bytes(self) -> int:
+        """Return how many bytes are left."""
         return self._reader.lag_bytes()
 
     def close(self) -> None:
+        """Release the file."""
         self._reader.close()

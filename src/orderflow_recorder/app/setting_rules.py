@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import time
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
+from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import UnknownStreamError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import StreamKind, stream_kind
@@ -139,9 +141,6 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
     for small, large in (
         ("ws_reconnect_backoff_s", "ws_reconnect_backoff_max_s"),
         ("loader_backoff_s", "loader_backoff_max_s"),
-        ("ws_stall_s", "ws_max_session_s"),
-        ("ws_first_frame_s", "ws_max_session_s"),
-        ("ws_ping_timeout_s", "ws_max_session_s"),
     ):
         if values[small] > values[large]:
             found.append(
@@ -173,18 +172,50 @@ def _markets(values: Mapping[str, Any]) -> Iterable[str]:
 
 def _window(values: Mapping[str, Any]) -> Iterable[str]:
     start, end = values["window_start_hhmm"], values["window_end_hhmm"]
+    usable = bool(start and end)
     for name, value, other in (("START", start, end), ("END", end, start)):
         if value and not re.fullmatch(r"([01]\d|2[0-3]):?[0-5]\d", value):
+            usable = False
             yield f"WINDOW_{name}_HHMM: expected a time of day such as 0930, got {value!r}"
         if other and not value:
             yield f"WINDOW_{name}_HHMM: expected a time of day because the other end of the window is set, got none"
-    if start and start == end and not values["window_end_day_offset"]:
-        yield f"WINDOW_END_HHMM: expected another time than WINDOW_START_HHMM ({start}), got the same: an empty window"
+    if usable:
+        yield from _window_length(start, end, values["window_end_day_offset"])
     if values["window_tz"]:
         try:
             ZoneInfo(values["window_tz"])
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield f"WINDOW_TZ: expected a time zone such as Europe/Berlin, got {values['window_tz']!r}"
+
+
+def _window_length(start: str, end: str, end_day_offset: int) -> Iterable[str]:
+    first, last = _time_of_day(start), _time_of_day(end)
+    if first == last and not end_day_offset:
+        yield f"WINDOW_END_HHMM: expected another time than WINDOW_START_HHMM ({start}), got the same: an empty window"
+    elif last < first and not end_day_offset:
+        yield f"WINDOW_END_DAY_OFFSET: expected 1 because the window ends ({end}) before it starts ({start}), got 0"
+    elif first < last and end_day_offset:
+        yield f"WINDOW_END_DAY_OFFSET: expected 0 because {start} to {end} of the next day is over a day, got 1"
+
+
+def recording_window(start: str, end: str, end_day_offset: int, zone: str) -> RecordingWindow | None:
+    """Return when to record; none for always.
+
+    Args:
+        start: ``HHMM`` or ``HH:MM``; empty for always.
+        end: Same.
+        end_day_offset: 1 if the window ends on the day after.
+        zone: IANA name; empty is UTC.
+    """
+    if not start or _time_of_day(start) == _time_of_day(end):
+        return None
+    return RecordingWindow(
+        _time_of_day(start), _time_of_day(end), end_day_offset=end_day_offset, zone=ZoneInfo(zone or "UTC")
+    )
+
+
+def _time_of_day(text: str) -> time:
+    return time(int(text[:2]), int(text[-2:]))
 
 
 def explain(error: ValidationError, given: Mapping[str, object]) -> list[str]:

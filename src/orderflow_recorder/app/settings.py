@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+import msgspec
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orderflow_recorder.app import setting_rules as rules
+from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.ports.crashpoint import CrashPoint
 from orderflow_recorder.postgres.connection import normalise_url
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_list)]
@@ -141,6 +144,13 @@ class Settings(BaseSettings):
         return self.binance_rest_spot_base_url if market is Market.SPOT else self.binance_rest_futures_base_url
 
     @property
+    def window(self) -> RecordingWindow | None:
+        """Return when to record; none for always."""
+        return rules.recording_window(
+            self.window_start_hhmm, self.window_end_hhmm, self.window_end_day_offset, self.window_tz
+        )
+
+    @property
     def journal_directory(self) -> Path:
         """Return the folder of this instance's segments."""
         return self.data_dir / "journal" / self.instance_id
@@ -193,6 +203,32 @@ def wants_tracebacks() -> bool:
 def unknown_names(env_file: Path = Path(".env")) -> list[str]:
     """Return one line per name in ``env_file`` that looks like a setting misspelt."""
     return rules.misspelt(rules.names_in(env_file), [name.upper() for name in Settings.model_fields])
+
+
+class CrashRequest(msgspec.Struct, frozen=True):
+    """Where a child process is to stop dead, and the file that says so."""
+
+    file: Path
+    point: CrashPoint
+    hits: int
+
+
+def crash_request() -> CrashRequest | None:
+    """Return what the file named by ``ORDERFLOW_CRASH_FILE`` asks for; none without variable or file.
+
+    Raises:
+        SettingsError: The file does not say ``<point>:<hits>``.
+    """
+    file = Path(os.environ.get("ORDERFLOW_CRASH_FILE", ""))
+    if not file.is_file():
+        return None
+    text = file.read_text(encoding="utf-8")
+    point, _, hits = text.strip().partition(":")
+    try:
+        return CrashRequest(file, CrashPoint(point), int(hits))
+    except ValueError:
+        msg = f"{file}: expected <point>:<hits>, e.g. {CrashPoint.BEFORE_COMMIT}:3, got {text!r}"
+        raise SettingsError(msg) from None
 
 
 def _given(env_file: Path | None, overrides: Mapping[str, object]) -> dict[str, object]:

@@ -21,6 +21,8 @@ from orderflow_recorder.postgres.reads import TableSize, table_sizes
 
 _STATEMENT_TIMEOUT: Final = "SET statement_timeout = '10s'"
 _RECORDING: Final = "recording"
+_ASLEEP: Final = "asleep"
+"""Outside of the recording window: wanted, no problem."""
 
 HealthT = TypeVar("HealthT", bound=ProcessHealth)
 
@@ -94,9 +96,9 @@ def find_problems(
         return
     if collector is None:
         yield "the collector does not run"
-    elif collector.ingestion != _RECORDING:
+    elif collector.ingestion not in {_RECORDING, _ASLEEP}:
         yield f"the collector does not record: {collector.ingestion}"
-    elif collector.connections_open < collector.connections_wanted:
+    elif collector.ingestion == _RECORDING and collector.connections_open < collector.connections_wanted:
         yield f"sockets: {collector.connections_open} of {collector.connections_wanted} are open"
     if collector is not None and collector.streams_silent:
         yield f"streams: {collector.streams_silent} of {collector.streams} have not sent what they should"

@@ -1,6 +1,9 @@
 """The live figures of a recorder, in two calm lines."""
 
+from datetime import UTC, datetime
+
 from orderflow_recorder.app.health import CollectorHealth, LoaderReport, is_fresh
+from orderflow_recorder.core.clock_quality import OFFSET_LIMIT_MS
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
@@ -20,6 +23,9 @@ def status_lines(collector: CollectorHealth | None, loader: LoaderReport | None,
 def _collector_line(health: CollectorHealth | None, now_ns: int) -> str:
     if health is None or not is_fresh(health, now_ns):
         return "collector  not running"
+    if health.asleep_until is not None:
+        opens = datetime.fromtimestamp(health.asleep_until / 1e9, UTC)
+        return f"collector  asleep until {opens:%Y-%m-%d %H:%M} UTC: outside of the recording window"
     silent = f" ({health.streams_silent} silent)" if health.streams_silent else ""
     parts = [
         f"collector  {health.ingestion} {duration(now_ns - health.started_at)}",
@@ -31,6 +37,9 @@ def _collector_line(health: CollectorHealth | None, now_ns: int) -> str:
     ]
     if health.bad_frames:
         parts.append(f"bad frames {health.bad_frames:,}")
+    offsets = [market.clock_offset_ms for market in health.markets.values() if market.clock_offset_ms is not None]
+    if any(abs(offset) > OFFSET_LIMIT_MS for offset in offsets):
+        parts.append(f"clock off by {max(offsets, key=abs):+,.0f} ms")
     return " · ".join(parts)
 
 
@@ -48,6 +57,15 @@ def _loader_line(health: LoaderReport | None, now_ns: int) -> str:
     if figures.rejected or figures.unparsable:
         parts.append(f"refused {figures.rejected:,}, unparsable {figures.unparsable:,}")
     return " · ".join(parts)
+
+
+def clock_text(health: CollectorHealth) -> str:
+    """Return how far this machine's clock is from each market's, e.g. ``spot +12 ms (± 3)``; empty if not known."""
+    return " · ".join(
+        f"{name} {market.clock_offset_ms:+,.0f} ms (± {(market.clock_round_trip_ms or 0) / 2:,.0f})"
+        for name, market in health.markets.items()
+        if market.clock_offset_ms is not None
+    )
 
 
 def size(count: float) -> str:

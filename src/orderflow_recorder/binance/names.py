@@ -18,11 +18,13 @@ class Source(msgspec.Struct, frozen=True):
         market: Where the stream is published.
         symbol: Upper case, from the stream's name: spot partial depth carries no other.
         kind: What the stream's frames are.
+        name: Wire name without the symbol.
     """
 
     market: Market
     symbol: str
     kind: StreamKind
+    name: str
 
     def check(self, symbol: str) -> None:
         """Raise `FrameError` if the payload names another symbol than the stream."""
@@ -48,4 +50,4 @@ def resolve(market: Market, wire_name: str) -> Source | None:
     except UnknownStreamError:
         return None
     # All-market streams (!bookTicker, !markPrice@arr) have other payloads.
-    return None if symbol.startswith("!") else Source(market, check_symbol(symbol), kind)
+    return None if symbol.startswith("!") else Source(market, check_symbol(symbol), kind, name)

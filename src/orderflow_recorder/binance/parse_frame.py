@@ -158,6 +158,7 @@ def _read_spot_depth(source: Source, data: Raw, receive_time: int) -> MarketReco
         None,
         receive_time,
         *split_levels(wire.bids, wire.asks),
+        source.name,
     )
 
 
@@ -177,13 +178,16 @@ def _read_usdm_depth(source: Source, data: Raw, receive_time: int) -> MarketReco
         to_ns(wire.transaction_time),
         receive_time,
         *split_levels(wire.bids, wire.asks),
+        source.name,
     )
 
 
 def _read_spot_top(source: Source, data: Raw, receive_time: int) -> MarketRecord:
     wire = _book(data)
     columns = split_levels(wire.bids, wire.asks)
-    return BookTop(source.market, source.symbol, wire.last_update_id, "stream", None, receive_time, *columns)
+    return BookTop(
+        source.market, source.symbol, wire.last_update_id, "stream", None, receive_time, *columns, source.name
+    )
 
 
 def _read_usdm_top(source: Source, data: Raw, receive_time: int) -> MarketRecord | None:
@@ -193,7 +197,9 @@ def _read_usdm_top(source: Source, data: Raw, receive_time: int) -> MarketRecord
         return None
     columns = split_levels(wire.bids, wire.asks)
     event_time = to_ns(wire.event_time)
-    return BookTop(source.market, source.symbol, wire.final_update_id, "stream", event_time, receive_time, *columns)
+    return BookTop(
+        source.market, source.symbol, wire.final_update_id, "stream", event_time, receive_time, *columns, source.name
+    )
 
 
 def _read_spot_book_ticker(source: Source, data: Raw, receive_time: int) -> MarketRecord:
@@ -232,6 +238,7 @@ def _read_mark_price(source: Source, data: Raw, receive_time: int) -> MarketReco
         next_funding_time=to_ns(wire.next_funding_time) if wire.next_funding_time else None,
         event_time=to_ns(wire.event_time),
         receive_time=receive_time,
+        stream=source.name,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec.json import Decoder
 
+from orderflow_recorder.binance.archive import ENTRY_PATH
 from orderflow_recorder.binance.inspect import DECODE_ERRORS
 from orderflow_recorder.binance.text import printable
 from orderflow_recorder.binance.values import (
@@ -42,7 +43,7 @@ def parse_rest(market: Market, path: str, symbol: str | None, body: bytes, recei
 
     Args:
         market: Which host answered.
-        path: E.g. ``/api/v3/depth``; its last part decides the shape.
+        path: E.g. ``/api/v3/depth``; its last part decides the shape. Rows from the archive look alike.
         symbol: The symbol asked for; bodies do not name it.
         body: JSON as received.
         receive_time: ns.
@@ -63,11 +64,12 @@ def parse_rest(market: Market, path: str, symbol: str | None, body: bytes, recei
             message = "expected a symbol beside the body, received none"
             raise FrameError(message)  # noqa: TRY301  # the path is added below
         name = check_symbol(symbol)
+        archived = path.startswith(ENTRY_PATH)
         if endpoint == "depth":
             return (_snapshot(market, name, body, receive_time),)
         if endpoint == "aggTrades":
-            return [_agg_trade(market, name, row, receive_time) for row in _agg_trades(body)]
-        return [_trade(market, name, row, receive_time) for row in _trades(body)]
+            return [_agg_trade(market, name, row, receive_time, archived=archived) for row in _agg_trades(body)]
+        return [_trade(market, name, row, receive_time, archived=archived) for row in _trades(body)]
     except (FrameError, *DECODE_ERRORS) as error:
         asked = printable(f"{path} {symbol}" if symbol else path)
         message = f"{asked}: {printable(str(error))}; received {printable(body)}"
@@ -107,11 +109,7 @@ def newest_trade_id(body: bytes) -> int | None:
     Raises:
         FrameError: It is not one.
     """
-    try:
-        return max((row.trade_id for row in _trades(body)), default=None)
-    except DECODE_ERRORS as error:
-        message = f"expected a trades body: {printable(str(error))}; received {printable(body)}"
-        raise FrameError(message) from error
+    return max(trade_ids("trades", body), default=None)
 
 
 def newest_agg_trade_id(body: bytes) -> int | None:
@@ -120,10 +118,26 @@ def newest_agg_trade_id(body: bytes) -> int | None:
     Raises:
         FrameError: It is not one.
     """
+    return max(trade_ids("aggTrades", body), default=None)
+
+
+def trade_ids(path: str, body: bytes) -> list[int]:
+    """Return the ids of a body with trades.
+
+    Args:
+        path: Ends with ``aggTrades``, ``trades`` or ``historicalTrades``.
+        body: JSON as received.
+
+    Raises:
+        FrameError: It is not one.
+    """
+    endpoint = path.rpartition("/")[2]
     try:
-        return max((row.agg_trade_id for row in _agg_trades(body)), default=None)
+        if endpoint == "aggTrades":
+            return [row.agg_trade_id for row in _agg_trades(body)]
+        return [row.trade_id for row in _trades(body)]
     except DECODE_ERRORS as error:
-        message = f"expected an aggTrades body: {printable(str(error))}; received {printable(body)}"
+        message = f"expected a body of {endpoint}: {printable(str(error))}; received {printable(body)}"
         raise FrameError(message) from error
 
 
@@ -146,7 +160,9 @@ def _snapshot(market: Market, symbol: str, body: bytes, receive_time: int) -> Bo
     return BookSnapshot(market, symbol, wire.last_update_id, "rest", receive_time, *columns)
 
 
-def _trade(market: Market, symbol: str, row: RestTradeWire, receive_time: int) -> Trade | SpentTradeId:
+def _trade(
+    market: Market, symbol: str, row: RestTradeWire, receive_time: int, *, archived: bool
+) -> Trade | SpentTradeId:
     check_decimals((row.price, row.quantity))
     trade_time = to_ns(row.trade_time)
     if market is Market.USDM and is_zero(row.price):
@@ -161,10 +177,11 @@ def _trade(market: Market, symbol: str, row: RestTradeWire, receive_time: int) -
         trade_time=trade_time,
         event_time=None,
         receive_time=receive_time,
+        archived=archived,
     )
 
 
-def _agg_trade(market: Market, symbol: str, row: RestAggTradeWire, receive_time: int) -> AggTrade:
+def _agg_trade(market: Market, symbol: str, row: RestAggTradeWire, receive_time: int, *, archived: bool) -> AggTrade:
     check_decimals((row.price, row.quantity))
     return AggTrade(
         market=market,
@@ -178,6 +195,7 @@ def _agg_trade(market: Market, symbol: str, row: RestAggTradeWire, receive_time:
         trade_time=to_ns(row.trade_time),
         event_time=None,
         receive_time=receive_time,
+        archived=archived,
     )
 
 

@@ -1,6 +1,6 @@
 """REST side of Binance, under the weight budget.
 
-The weights below are the venue's; ours are counted before a request is sent, its own count
+The weights are the venue's (`endpoints`); ours are counted before a request is sent, its own count
 (``X-MBX-USED-WEIGHT-1M``) is learnt from every answer.
 """
 
@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import httpx
 import msgspec
 
+from orderflow_recorder.binance.endpoints import ENDPOINTS
 from orderflow_recorder.binance.faults import describe_error, describe_status
 from orderflow_recorder.binance.inspect import DECODE_ERRORS, ErrorBody
 from orderflow_recorder.binance.parse_rest import (
@@ -20,6 +21,7 @@ from orderflow_recorder.binance.parse_rest import (
     parse_instruments,
     server_time,
     snapshot_id,
+    trade_ids,
 )
 from orderflow_recorder.binance.text import line_fault, printable
 from orderflow_recorder.core.budget import RequestBudget
@@ -30,9 +32,6 @@ from orderflow_recorder.domain.streams import StreamKind, stream_kind
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.ports.venue import RestAnswer
 
-SPOT_WEIGHT_PER_MINUTE: Final = 6_000
-USDM_WEIGHT_PER_MINUTE: Final = 2_400
-"""Per address, shared with COIN-M since 2026-06-30."""
 USED_SHARE: Final = 0.8
 """The rest is left to others behind the same address."""
 
@@ -41,46 +40,14 @@ _BANNED: Final = 418
 _RETRY_AFTER_S: Final = {_TOO_MANY_REQUESTS: 60.0, _BANNED: 120.0}
 """Where the header is absent (optional on USD-M); a ban lasts 2 minutes to 3 days."""
 _MAX_RETRY_AFTER_S: Final = 259_200.0
+_KEEP_FREE_SHARE: Final = 0.4
+"""Of our budget, left to snapshots by requests for the past."""
 _SPREAD_S: Final = 0.25
 """Waiters for the same budget wake up within this time, not all at once."""
 
 
-class _Endpoints(msgspec.Struct, frozen=True):
-    """Paths, limits and weights of one market."""
-
-    prefix: str
-    headers: dict[str, str]
-    snapshot_levels: int
-    snapshot_weight: int
-    exchange_info_weight: int
-    top_weight: int
-    trades_weight: int
-    agg_trades_weight: int
-    time_weight: int = 1
-
-
-_ENDPOINTS: Final = {
-    Market.SPOT: _Endpoints(
-        prefix="/api/v3/",
-        headers={"X-MBX-TIME-UNIT": "MICROSECOND"},
-        snapshot_levels=5_000,
-        snapshot_weight=250,
-        exchange_info_weight=20,
-        top_weight=5,
-        trades_weight=25,
-        agg_trades_weight=4,
-    ),
-    Market.USDM: _Endpoints(
-        prefix="/fapi/v1/",
-        headers={},
-        snapshot_levels=1_000,
-        snapshot_weight=20,
-        exchange_info_weight=1,
-        top_weight=2,
-        trades_weight=5,
-        agg_trades_weight=20,
-    ),
-}
+_SERVER_CODES: Final = (-1099, -1000)
+"""The venue's error codes for its own troubles; the others are about the request."""
 
 _Value = TypeVar("_Value")
 
@@ -95,8 +62,7 @@ def default_budget(market: Market, now: float) -> RequestBudget:
         market: Whose limit.
         now: Monotonic seconds.
     """
-    limit = SPOT_WEIGHT_PER_MINUTE if market is Market.SPOT else USDM_WEIGHT_PER_MINUTE
-    return RequestBudget(int(limit * USED_SHARE), window_s=60.0, now=now)
+    return RequestBudget(int(ENDPOINTS[market].weight_per_minute * USED_SHARE), window_s=60.0, now=now)
 
 
 class BinanceVenue:
@@ -126,7 +92,7 @@ class BinanceVenue:
         """
         self.market = market
         self._base_url = base_url.strip().rstrip("/")
-        self._endpoints = _ENDPOINTS[market]
+        self._endpoints = ENDPOINTS[market]
         self._clock = clock
         self._budget = budget
         self._random = random
@@ -167,6 +133,19 @@ class BinanceVenue:
         answer = await self._get(endpoint, {"symbol": symbol, "limit": limit}, weight=weight)
         return _usable(newest, answer)
 
+    async def agg_trades(self, symbol: str, from_id: int, limit: int) -> RestAnswer:
+        """Return past aggregate trades from ``from_id`` on, at most ``limit`` (up to 1000)."""
+        return await self._get_past("aggTrades", symbol, from_id, limit, weight=self._endpoints.agg_trades_weight)
+
+    async def historical_trades(self, symbol: str, from_id: int, limit: int) -> RestAnswer:
+        """Return past trades from ``from_id`` on, at most ``limit``; on futures only with an API key."""
+        weight = self._endpoints.historical_trades_weight
+        return await self._get_past("historicalTrades", symbol, from_id, limit, weight=weight)
+
+    def trade_ids(self, answer: RestAnswer) -> Sequence[int]:
+        """Return the ids of an answer with trades or aggregate trades; `FrameError` if it is not one."""
+        return trade_ids(answer.path, answer.body)
+
     async def server_time(self) -> int:
         """Return the venue's clock, ns since the epoch."""
         return _usable(server_time, await self._get("time", {}, weight=self._endpoints.time_weight))
@@ -183,9 +162,29 @@ class BinanceVenue:
         """Release connections."""
         await self._client.aclose()
 
-    async def _get(self, endpoint: str, params: Mapping[str, str], *, weight: int) -> RestAnswer:
+    async def _get_past(self, endpoint: str, symbol: str, from_id: int, limit: int, *, weight: int) -> RestAnswer:
+        """Ask for what was, after everything else; only a refusal of these very ids counts as one."""
+        params = {"symbol": symbol, "fromId": str(from_id), "limit": str(limit)}
+        try:
+            keep_free = int(self._budget.limit * _KEEP_FREE_SHARE)
+            return await self._get(endpoint, params, weight=weight, keep_free=keep_free)
+        except VenueRefusedError as error:
+            about_request = error.code is not None and not _SERVER_CODES[0] <= error.code <= _SERVER_CODES[1]
+            if error.status == httpx.codes.BAD_REQUEST and about_request:
+                raise
+            message = f"{self._base_url} does not answer {endpoint} ({error}); {self._host_hint()}"
+            raise VenueUnreachableError(message) from error
+        except VenueUnreachableError as error:
+            message = f"{error}; {self._host_hint()}"
+            raise VenueUnreachableError(message) from error
+
+    def _host_hint(self) -> str:
+        # E.g. data-api.binance.vision serves everything but past trades.
+        return f"{self._endpoints.base_url_setting} sets the host, {self._endpoints.main_host} serves past trades"
+
+    async def _get(self, endpoint: str, params: Mapping[str, str], *, weight: int, keep_free: int = 0) -> RestAnswer:
         path = self._endpoints.prefix + endpoint
-        while (wait := self._budget.reserve(weight, self._clock.monotonic())) > 0:
+        while (wait := self._budget.reserve(weight, self._clock.monotonic(), keep_free=keep_free)) > 0:
             await self._clock.sleep(wait + self._random() * _SPREAD_S)
         try:
             response = await self._client.get(self._base_url + path, params=params)

@@ -10,7 +10,7 @@ from rich.table import Table
 from orderflow_recorder.app.admin import configure_logs
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.app.status import Status, read_status
-from orderflow_recorder.app.status_line import duration, size, status_lines
+from orderflow_recorder.app.status_line import clock_text, duration, size, status_lines
 
 _NS_PER_S = 1_000_000_000
 
@@ -34,6 +34,8 @@ def _print(found: Status) -> None:
         for line in status_lines(found.collector, found.loader, found.time):
             console.print(line, markup=False)
         pids = {"supervisor": found.supervisor, "collector": found.collector, "loader": found.loader}
+        if found.collector is not None and (clock := clock_text(found.collector)):
+            console.print(f"clock      {clock}")
         running = ", ".join(f"{name} {one.pid}" for name, one in pids.items() if one is not None)
         console.print(f"processes  {running} · up {duration(found.time - found.supervisor.started_at)}")
     console.print(

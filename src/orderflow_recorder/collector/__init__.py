@@ -6,8 +6,9 @@ format, opens a file or reads a setting: that is behind `orderflow_recorder.port
 """
 
 from orderflow_recorder.collector.collector import Collector
+from orderflow_recorder.collector.healer import Healer
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.collector.market_client import MarketClient
 from orderflow_recorder.collector.plan import MarketPlan, SocketTimes
 
-__all__ = ["Collector", "Intake", "MarketClient", "MarketPlan", "SocketTimes"]
+__all__ = ["Collector", "Healer", "Intake", "MarketClient", "MarketPlan", "SocketTimes"]

@@ -106,6 +106,11 @@ class BookKeeper:
         if effects:
             self._apply(wire, book, effects)
 
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Say whether that diff, or a later one, was taken in."""
+        book = self._books.get(wire)
+        return book is not None and book.sync.last_final is not None and ids.final <= book.sync.last_final
+
     def refresh_all(self) -> None:
         """Ask for a fresh snapshot of every synced book, behind all that is urgent."""
         for wire, book in self._books.items():

@@ -1,14 +1,17 @@
 """The collector's run: all markets into one journal, flushed, synced, and stopped cleanly."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from loguru import logger
 
+from orderflow_recorder.collector.clock_watch import watch_progress
 from orderflow_recorder.collector.intake import Counters, Intake
 from orderflow_recorder.collector.market_client import MarketClient, MarketStats
+from orderflow_recorder.collector.windows import WindowKeeper
+from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import DiskFullError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.ports.clock import Clock
@@ -22,7 +25,9 @@ class CollectorStats(msgspec.Struct, frozen=True):
     """How the collector does right now."""
 
     state: str
-    """``recording``, ``disk full`` or ``stopped``."""
+    """``recording``, ``asleep``, ``disk full`` or ``stopped``."""
+    asleep_until: int | None
+    """When the recording window opens, ns since the epoch; none while it is open."""
     counters: Counters
     markets: Mapping[str, MarketStats]
     last_error: str | None
@@ -39,6 +44,7 @@ class Collector:
         flush_s: The journal is flushed that often.
         fsync_s: And made durable that often.
         run_detail: What `RUN_STARTED` says: version, settings without secrets.
+        window: When to record; none for always.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Collector:
         flush_s: float,
         fsync_s: float,
         run_detail: Mapping[str, Any],
+        window: RecordingWindow | None = None,
     ) -> None:
         """Connect nothing yet."""
         self._clients = clients
@@ -60,6 +67,7 @@ class Collector:
         self._flush_s = flush_s
         self._fsync_s = fsync_s
         self._run_detail = run_detail
+        self._window = WindowKeeper(window, intake, clock)
         self._state = "recording"
         self._last_error: str | None = None
 
@@ -69,6 +77,7 @@ class Collector:
         errors = [market.last_error for market in markets.values() if market.last_error]
         return CollectorStats(
             state=self._state,
+            asleep_until=self._window.asleep_until,
             counters=self._intake.counters,
             markets=markets,
             last_error=self._last_error or (errors[0] if errors else None),
@@ -88,7 +97,10 @@ class Collector:
                     if not started:
                         self._begin()
                         started = True
-                    await self._record(stopping)
+                    if self._window.is_open():
+                        await self._record(stopping)
+                    else:
+                        await self._sleep(stopping)
                 except* DiskFullError as errors:
                     await self._wait_for_room(_first(errors), stop, stopping)
             return self._end()
@@ -101,31 +113,40 @@ class Collector:
         self._writer.flush()
 
     def _end(self) -> bool:
-        recording = self._state == "recording"
+        room = self._state != "disk full"
         self._state = "stopped"
-        if recording:
+        if room:
             try:
                 self._intake.event(EventKind.RUN_STOPPED, detail={"reason": "asked to stop"})
                 self._writer.flush()
             except DiskFullError as error:
                 logger.error("{}", error)
                 return False
-        return recording
+        return room
 
     async def _record(self, stopping: asyncio.Task[bool]) -> None:
-        """Run everything until asked to stop or until the disk is full."""
+        self._state = "recording"
+        clients = [client.run() for client in self._clients]
+        await self._run_beside_journal(
+            stopping, *clients, watch_progress(self._intake, self._clock), self._window.wait_closed()
+        )
+
+    async def _sleep(self, stopping: asyncio.Task[bool]) -> None:
+        self._state = "asleep"
+        await self._run_beside_journal(stopping, self._window.sleep())
+
+    async def _run_beside_journal(self, stopping: asyncio.Task[bool], *jobs: Coroutine[Any, Any, None]) -> None:
+        """Run ``jobs`` until one ends, until asked to stop or until the disk is full; keep the journal meanwhile."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(client.run()) for client in self._clients]
-                tasks += [group.create_task(self._flush()), group.create_task(self._sync())]
+                tasks = [group.create_task(job) for job in (*jobs, self._flush(), self._sync())]
                 await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
                 # First what is in hand: sockets may take their time to close.
                 self._writer.flush()
                 for task in tasks:
                     task.cancel()
         finally:
-            if self._state == "recording":
-                self._writer.flush()
+            self._writer.flush()
 
     async def _flush(self) -> None:
         while True:

@@ -7,11 +7,14 @@ import msgspec
 from loguru import logger
 
 from orderflow_recorder.collector.books import BookKeeper
+from orderflow_recorder.collector.clock_watch import OffsetWatch
+from orderflow_recorder.collector.healer import Healer
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.collector.plan import MarketPlan, spread
 from orderflow_recorder.collector.slot import Slot
 from orderflow_recorder.collector.symbols import Change, SymbolFollower
 from orderflow_recorder.core.backoff import Backoff
+from orderflow_recorder.core.clock_quality import ClockOffset
 from orderflow_recorder.domain.errors import FrameError, VenueError
 from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.domain.streams import Stream, StreamKind
@@ -32,6 +35,7 @@ class MarketStats(msgspec.Struct, frozen=True):
     books_synced: int
     gaps: int
     reconnects: int
+    clock_offset: ClockOffset | None
     last_error: str | None
 
 
@@ -45,6 +49,7 @@ class MarketClient:
         intake: Where everything is journaled.
         clock: Time.
         random: Uniform numbers in [0, 1), for jitter.
+        healer: Fills holes from REST; none where there is no ledger to tell them.
     """
 
     def __init__(
@@ -56,9 +61,11 @@ class MarketClient:
         clock: Clock,
         *,
         random: Callable[[], float],
+        healer: Healer | None = None,
     ) -> None:
         """Connect nothing yet."""
         self.plan = plan
+        self._healer = healer
         self._feed = feed
         self._venue = venue
         self._intake = intake
@@ -66,6 +73,7 @@ class MarketClient:
         self._random = random
         self._books = BookKeeper(plan.market, venue, intake, clock, random=random)
         self._symbols = SymbolFollower(plan.market, plan.symbols, venue, intake)
+        self._clock_offset = OffsetWatch(venue, intake, clock)
         self._slots: list[Slot] = []
         self._log = logger.bind(market=str(plan.market))
 
@@ -85,6 +93,7 @@ class MarketClient:
             books_synced=self._books.synced,
             gaps=self._books.gaps,
             reconnects=sum(slot.reconnects for slot in slots),
+            clock_offset=self._clock_offset.offset,
             last_error=errors[-1] if errors else None,
         )
 
@@ -100,12 +109,19 @@ class MarketClient:
             group.create_task(self._books.run())
             group.create_task(self._follow(group))
             group.create_task(self._refresh_books())
+            group.create_task(self._clock_offset.run())
+            if self._healer is not None:
+                group.create_task(self._healer.run())
 
     # What sockets need (the `Around` protocol).
 
     def on_diff(self, wire: str, ids: DepthIds) -> None:
         """Hand a journaled diff's ids to its book."""
         self._books.on_diff(wire, ids)
+
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Say whether the book has that diff, or a later one."""
+        return self._books.has_diff(wire, ids)
 
     def is_trading(self, stream: Stream) -> bool | None:
         """Say whether the venue says the symbol trades."""

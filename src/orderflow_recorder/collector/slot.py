@@ -7,12 +7,12 @@ machines `SocketLiveness`, `Rotation` and `Backoff`; the slot carries it out.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from loguru import logger
 
 from orderflow_recorder.collector.intake import Intake
-from orderflow_recorder.collector.line import Line
+from orderflow_recorder.collector.line import Line, tell
 from orderflow_recorder.collector.plan import SocketTimes
 from orderflow_recorder.collector.watch import Around, Watch
 from orderflow_recorder.core.backoff import Backoff
@@ -25,13 +25,14 @@ from orderflow_recorder.ports.feed import (
     BadNote,
     DataNote,
     Feed,
-    FeedClosedError,
     FrameNote,
     RejectNote,
     ShutdownNote,
 )
 
 TICK_S: Final = 1.0
+HOLD_S: Final = 1.0
+"""A replacement's first frames are held back so long: what the old socket is behind by then, it never is."""
 
 
 class Slot:
@@ -66,6 +67,7 @@ class Slot:
         self._next: Line | None = None
         self._opening: asyncio.Task[Line] | None = None
         self._retire: RetireOld | None = None
+        self._release_at = 0.0
         self._rotation = self._new_rotation()
         self._log = logger.bind(market=str(feed.market), route=route)
 
@@ -85,7 +87,7 @@ class Slot:
         if self.watch is not None:
             self.watch.add(streams)
             self._event(EventKind.SUBSCRIBED, self.watch.line, streams=[stream.wire for stream in streams])
-            await self._tell([line.connection.subscribe(streams) for line in self._open_lines()])
+            await tell([line.connection.subscribe(streams) for line in self._open_lines()])
 
     async def remove(self, streams: Sequence[Stream]) -> None:
         """Give streams up."""
@@ -94,7 +96,7 @@ class Slot:
         if self.watch is not None:
             self.watch.remove(streams)
             self._event(EventKind.UNSUBSCRIBED, self.watch.line, streams=[stream.wire for stream in streams])
-            await self._tell([line.connection.unsubscribe(streams) for line in self._open_lines()])
+            await tell([line.connection.unsubscribe(streams) for line in self._open_lines()])
 
     async def run(self) -> None:
         """Keep the streams flowing until cancelled; `DiskFullError` passes."""
@@ -102,9 +104,7 @@ class Slot:
             while True:
                 watch = self._watch(await self._open_until_it_works())
                 reason = await self._serve(watch)
-                line = self.watch.line if self.watch is not None else watch.line
-                wires = [stream.wire for stream in self.streams]
-                self._event(EventKind.DISCONNECTED, line, reason=reason, streams=wires, frames=line.frames)
+                self._disconnected(watch.line, reason)
                 await self._close()
                 self.reconnects += 1
                 self.last_error = f"socket lost: {reason}"
@@ -117,7 +117,7 @@ class Slot:
     async def _open_until_it_works(self) -> Line:
         while True:
             try:
-                return await self._open()
+                return await self._open(hold=False)
             except VenueError as error:
                 self.last_error = str(error)
                 delay_s = self._backoff.next()
@@ -129,15 +129,15 @@ class Slot:
                 )
                 await self._clock.sleep(delay_s)
 
-    async def _open(self) -> Line:
+    async def _open(self, *, hold: bool) -> Line:
         streams = list(self.streams)
         connection = await self._feed.connect(self.route, streams)
-        line = Line(self._intake.next_connection(), connection, streams)
+        line = Line(self._intake.next_connection(), connection, streams, hold=hold)
         self._event(EventKind.CONNECTED, line, url=connection.url, streams=[stream.wire for stream in streams])
         line.start(self._feed.market, self._feed, self._intake, self._clock, self._on_note)
         asked = set(streams)
         if added := [stream for stream in self.streams if stream not in asked]:
-            await self._tell([connection.subscribe(added)])
+            await tell([connection.subscribe(added)])
             line.streams += added
         return line
 
@@ -166,60 +166,70 @@ class Slot:
                     self._on_tick(watch)
                 if watch.stalled.is_set():
                     return watch.last_error or "stalled"
-                if self._opening in done:
-                    self._take_replacement()
+                ended = watch.line.task in done
+                if self._opening is not None and (ended or self._opening.done()):
+                    await self._take_replacement(watch, self._opening)
                 if self._next is not None and self._next.task in done:
                     await self._drop_replacement(self._next)
-                ended = watch.line.task in done
                 if self._next is not None and (ended or self._retire is not None):
-                    watch = await self._switch(watch, self._next)
+                    await self._switch(watch, self._next)
                 elif ended:
-                    return _why_ended(watch.line)
+                    return watch.line.why_ended()
         finally:
             tick.cancel()
 
     def _on_tick(self, watch: Watch) -> None:
         if watch.line.frames:
             self._backoff.reset()
-        self._rotate(self._rotation.on_tick(self._clock.monotonic()))
+        now = self._clock.monotonic()
+        if self._next is not None and now >= self._release_at:
+            self._next.release()
+        self._rotate(self._rotation.on_tick(now))
         watch.on_tick()
 
     def _rotate(self, effects: Sequence[OpenReplacement | RetireOld]) -> None:
         for effect in effects:
             match effect:
                 case OpenReplacement():
-                    self._opening = asyncio.create_task(self._open())
+                    self._opening = asyncio.create_task(self._open(hold=True))
                 case RetireOld():
                     self._retire = effect
 
-    def _take_replacement(self) -> None:
-        opening, self._opening = self._opening, None
-        error = opening.exception() if opening else None
+    async def _take_replacement(self, watch: Watch, opening: asyncio.Task[Line]) -> None:
+        late = not opening.done()
+        await asyncio.wait([opening])
+        self._opening = None
+        now = self._clock.monotonic()
+        error = opening.exception()
         if isinstance(error, VenueError):
             self.last_error = str(error)
             self._log.warning("replacement socket could not be opened: {}", error)
-            self._rotation.on_open_failed(self._clock.monotonic())
-        elif opening is not None:
-            self._next = opening.result()
-            self._rotation.on_opened(self._clock.monotonic(), [stream.wire for stream in self._next.streams])
+            self._rotation.on_open_failed(now)
+            return
+        self._next = opening.result()
+        if late:  # the old socket was gone before: frames may be missing
+            self._disconnected(watch.line, watch.line.why_ended())
+        self._release_at = now + HOLD_S
+        self._rotation.on_opened(now, watch.spoke_lately() & {stream.wire for stream in self.streams})
 
     async def _drop_replacement(self, line: Line) -> None:
-        self._log.warning("replacement socket lost: {}", _why_ended(line))
+        self._log.warning("replacement socket lost: {}", line.why_ended())
+        line.release()
         self._next = self._retire = None
         self._frames_before += line.frames
         await line.close()
         self._rotation.on_open_failed(self._clock.monotonic())
 
-    async def _switch(self, old: Watch, new: Line) -> Watch:
-        """Make the replacement the socket and close the old one."""
+    async def _switch(self, watch: Watch, new: Line) -> None:
+        """Make the replacement the socket and close the old one; the streams' silence is counted on."""
         overlap_s = self._retire.overlap_s if self._retire else 0.0
-        self._event(EventKind.ROTATED, new, from_connection=old.line.number, overlap_s=round(overlap_s, 3))
+        self._event(EventKind.ROTATED, new, from_connection=watch.line.number, overlap_s=round(overlap_s, 3))
+        new.release()
+        old, watch.line = watch.line, new
         self._next = self._retire = None
-        self._frames_before += old.line.frames
-        watch = self._watch(new)
+        self._frames_before += old.frames
+        self._rotation = self._new_rotation()
         await old.close()
-        await old.line.close()
-        return watch
 
     def _on_note(self, line: Line, note: FrameNote) -> None:
         """Take what a journaled frame says (hot path)."""
@@ -228,10 +238,13 @@ class Slot:
             watch = self.watch
             if watch is not None:
                 watch.on_frame(note.stream, now)
+                watch.spoke.add(note.stream)
                 if watch.silent:
                     watch.silent.discard(note.stream)
             if line is self._next:
                 self._rotate(self._rotation.on_new_frame(note.stream, now))
+                if note.depth is not None and self._around.has_diff(note.stream, note.depth):
+                    return  # what was held back comes in a row: it must not look as if ids had begun anew
             if note.depth is not None:
                 self._around.on_diff(note.stream, note.depth)
         else:
@@ -256,14 +269,12 @@ class Slot:
     def _open_lines(self) -> list[Line]:
         return [line for line in (self.watch.line if self.watch else None, self._next) if line is not None]
 
-    async def _tell(self, requests: Sequence[Any]) -> None:
-        """Send requests; a socket that is gone gets all its streams when it is opened again."""
-        for outcome in await asyncio.gather(*requests, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, FeedClosedError):
-                raise outcome
-
     def _new_rotation(self) -> Rotation:
         return Rotation(self._times.max_session_s, random=self._random, now=self._clock.monotonic())
+
+    def _disconnected(self, line: Line, reason: str) -> None:
+        wires = [stream.wire for stream in self.streams]
+        self._event(EventKind.DISCONNECTED, line, reason=reason, streams=wires, frames=line.frames)
 
     def _event(self, kind: EventKind, line: Line, **detail: object) -> None:
         self._intake.event(
@@ -283,13 +294,3 @@ class Slot:
         if watch is not None:
             await watch.close()
         await asyncio.gather(*(line.close() for line in lines))
-
-
-def _why_ended(line: Line) -> str:
-    """Return why the reading of ``line`` ended; anything but a lost socket is raised."""
-    error = line.task.exception() if line.task is not None and not line.task.cancelled() else None
-    if error is None:
-        return "closed"
-    if isinstance(error, FeedClosedError):
-        return error.reason
-    raise error

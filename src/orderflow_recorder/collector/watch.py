@@ -20,6 +20,8 @@ from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.clock import Clock
 
+LATELY_S: Final = 30.0
+"""Who spoke is remembered for one to two of these."""
 SHOWN: Final = 5
 """Streams named in a log line; the event in the journal names all."""
 
@@ -29,6 +31,10 @@ class Around(Protocol):
 
     def on_diff(self, wire: str, ids: DepthIds) -> None:
         """Take the ids of a journaled diff."""
+        ...
+
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Say whether that diff, or a later one, was taken already."""
         ...
 
     def is_trading(self, stream: Stream) -> bool | None:
@@ -57,6 +63,8 @@ class Watch:
         """Watch ``line`` from now on."""
         self.line = line
         self.silent: set[str] = set()
+        self.spoke: set[str] = set()
+        """Wire names to which each frame's is added (hot path); forgotten after a while."""
         self.last_error: str | None = None
         self.stalled = asyncio.Event()
         self._route = route
@@ -64,6 +72,8 @@ class Watch:
         self._intake = intake
         self._clock = clock
         self._around = around
+        self._spoke_before: set[str] = set()
+        self._forget_at = clock.monotonic() + LATELY_S
         self._probing: asyncio.Task[None] | None = None
         self._liveness = SocketLiveness(
             line.streams, first_frame_s=times.first_frame_s, stall_s=times.stall_s, now=clock.monotonic()
@@ -82,7 +92,15 @@ class Watch:
 
     def on_tick(self) -> None:
         """Judge; sets `stalled` where the socket must be given up."""
-        self._carry_out(self._liveness.on_tick(self._clock.monotonic(), self._around.is_trading))
+        now = self._clock.monotonic()
+        if now >= self._forget_at:
+            self._forget_at = now + LATELY_S
+            self._spoke_before, self.spoke = self.spoke, set()
+        self._carry_out(self._liveness.on_tick(now, self._around.is_trading))
+
+    def spoke_lately(self) -> set[str]:
+        """Return the wire names of the streams that spoke in the last minute or so."""
+        return self._spoke_before | self.spoke
 
     async def close(self) -> None:
         """Stop asking the venue."""

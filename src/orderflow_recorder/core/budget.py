@@ -33,6 +33,11 @@ class RequestBudget:
         self._blocked_until = now
 
     @property
+    def limit(self) -> int:
+        """Return the weight allowed in any window."""
+        return self._limit
+
+    @property
     def used(self) -> int:
         """Return the weight in the window, as of the last call."""
         return self._used
@@ -42,25 +47,26 @@ class RequestBudget:
         """Return the time (monotonic seconds) before which the venue wants no request."""
         return self._blocked_until
 
-    def reserve(self, weight: int, now: float) -> float:
+    def reserve(self, weight: int, now: float, *, keep_free: int = 0) -> float:
         """Book ``weight`` if it may be sent now.
 
         Args:
             weight: The request's weight.
             now: Monotonic seconds.
+            keep_free: Weight that must be left afterwards, for requests that matter more.
 
         Returns:
             0.0 if it is booked and must be sent now; else the seconds to wait before asking
             again, and nothing is booked.
 
         Raises:
-            ValueError: No window can hold ``weight``.
+            ValueError: No window can hold ``weight`` beside ``keep_free``.
         """
-        if not 1 <= weight <= self._limit:
-            message = f"expected a weight from 1 to the limit {self._limit}, got {weight}"
+        if not 1 <= weight <= self._limit - keep_free:
+            message = f"expected a weight from 1 to the limit {self._limit - keep_free}, got {weight}"
             raise ValueError(message)
         self._forget(now)
-        free_at = max(self._blocked_until, self._room_at(weight, now))
+        free_at = max(self._blocked_until, self._room_at(weight + keep_free, now))
         if free_at > now:
             return max(free_at - now, SHORTEST_WAIT_S)
         self._book(weight, now)

@@ -98,11 +98,11 @@ class Rotation:
             random: Uniform numbers in [0, 1).
             now: Monotonic seconds.
             prove_s: Seconds after which an open replacement is trusted even if a stream has not
-                spoken on it: it may have gone quiet.
+                spoken on it: it may have gone quiet. Never longer than ``max_session_s``.
         """
         self.state = RotationState.SERVING
         self._due_at = now + max_session_s * (1 - JITTER * random())
-        self._prove_s = prove_s
+        self._prove_s = min(prove_s, max_session_s)
         self._retry = Backoff(RETRY_BASE_S, RETRY_MAXIMUM_S, random)
         self._opened_at = now
         self._proven_at = now

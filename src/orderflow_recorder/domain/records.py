@@ -41,6 +41,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     """When the venue sent it [E], ns; none from REST."""
     receive_time: int
     """Our socket read, ns."""
+    archived: bool = False
+    """From the venue's archive files."""
 
 
 class SpentTradeId(msgspec.Struct, frozen=True, gc=False):
@@ -71,6 +73,8 @@ class AggTrade(msgspec.Struct, frozen=True, gc=False):
     trade_time: int
     event_time: int | None
     receive_time: int
+    archived: bool = False
+    """From the venue's archive files."""
 
 
 class DepthDiff(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +96,8 @@ class DepthDiff(msgspec.Struct, frozen=True, gc=False):
     bid_quantities: list[DecimalText]
     ask_prices: list[DecimalText]
     ask_quantities: list[DecimalText]
+    stream: str = ""
+    """Wire name without the symbol, e.g. ``depth@100ms``; empty in what is read back from a table."""
 
 
 class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +130,8 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     bid_quantities: list[DecimalText]
     ask_prices: list[DecimalText]
     ask_quantities: list[DecimalText]
+    stream: str = ""
+    """Wire name without the symbol, e.g. ``depth5@100ms``; empty in what is read back from a table."""
 
 
 class BookTicker(msgspec.Struct, frozen=True, gc=False):
@@ -163,6 +171,8 @@ class MarkPrice(msgspec.Struct, frozen=True, gc=False):
     """[T], ns; none where no funding is scheduled (T = 0)."""
     event_time: int
     receive_time: int
+    stream: str = ""
+    """Wire name without the symbol, e.g. ``markPrice@1s``; empty in what is read back from a table."""
 
 
 class Liquidation(msgspec.Struct, frozen=True, gc=False):

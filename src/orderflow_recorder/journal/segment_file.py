@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from orderflow_recorder.journal.segments import sync_directory
+from orderflow_recorder.ports.crashpoint import CrashPoint, reach
 
 _CLOSED: Final = -1
 
@@ -65,6 +66,7 @@ class SegmentFile:
             OSError: Not all could be written; the file ends with the last line that could.
         """
         written = 0
+        reach(CrashPoint.BEFORE_WRITE)
         with memoryview(lines) as view:
             try:
                 while written < len(view):
@@ -75,6 +77,7 @@ class SegmentFile:
                 self.size += keep
                 raise
         self.size += written
+        reach(CrashPoint.AFTER_WRITE)
 
     def sync(self) -> None:
         """Make everything written durable; may be called from another thread, nothing waits for it."""
@@ -83,7 +86,9 @@ class SegmentFile:
                 return
             duplicate = os.dup(self._descriptor)
         try:
+            reach(CrashPoint.BEFORE_FSYNC)
             os.fsync(duplicate)
+            reach(CrashPoint.AFTER_FSYNC)
         finally:
             os.close(duplicate)
 

@@ -13,9 +13,13 @@ from orderflow_recorder.journal.segment_file import SegmentFile
 from orderflow_recorder.journal.segments import TornTail, cut_torn_tail, find_segments, segment_path
 from orderflow_recorder.journal.space import DiskSpace
 from orderflow_recorder.ports.clock import Clock
+from orderflow_recorder.ports.crashpoint import CrashPoint, reach
 from orderflow_recorder.ports.venue import RestAnswer
 
 _BUFFER_BYTES: Final = 256 * 1024
+# Looked up once: these two are passed with every frame.
+_BEFORE_APPEND: Final = CrashPoint.BEFORE_APPEND
+_AFTER_APPEND: Final = CrashPoint.AFTER_APPEND
 
 
 class FileJournalWriter:
@@ -224,7 +228,9 @@ class FileJournalWriter:
         if self._closed:
             message = f"expected the journal {self._directory} to be open, but it was closed before this entry"
             raise JournalError(message)
+        reach(_BEFORE_APPEND)
         self._buffer += line
+        reach(_AFTER_APPEND)
         if len(self._buffer) >= _BUFFER_BYTES:
             self._write_out()
 
@@ -255,12 +261,14 @@ class FileJournalWriter:
     def _switch(self) -> None:
         """Finish this segment and begin the next; where that does not work, this one stays open."""
         finished = self._file
+        reach(CrashPoint.BEFORE_SWITCH)
         try:
             finished.sync()
             self._file = self._create(finished.number + 1)
             self._bytes_before += finished.size
         except OSError as error:
             raise self._failed(error) from error
+        reach(CrashPoint.AFTER_SWITCH)
         finished.close()
 
     def _create(self, number: int) -> SegmentFile:

@@ -14,6 +14,7 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.loader.pending import PendingBatch
+from orderflow_recorder.ports.crashpoint import CrashPoint, reach
 from orderflow_recorder.ports.journal import JournalReader
 from orderflow_recorder.ports.sink import Batch, Parser, Sink, WriteResult
 
@@ -173,7 +174,9 @@ class Loader:
         pending.begin(pending.end)
         self._add_refused(pending)
         try:
+            reach(CrashPoint.BEFORE_PUBLISH)
             self._publish(pending.start)
+            reach(CrashPoint.AFTER_PUBLISH)
         except OSError as error:
             # The sink has the rows; a full disk only keeps segments from being deleted.
             self._log.warning("cannot publish the position: {}", error)

@@ -11,7 +11,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
+        """Return seconds that never go back, and go on while the machine sleeps."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -55,6 +55,22 @@ class Venue(Protocol):
         """
         ...
 
+    async def agg_trades(self, symbol: str, from_id: int, limit: int) -> RestAnswer:
+        """Return past aggregate trades from ``from_id`` on, at most ``limit`` (up to 1000).
+
+        Leaves a part of the budget to requests that matter more. `VenueRefusedError` means that
+        these ids will not be had; everything that may pass is `VenueUnreachableError`.
+        """
+        ...
+
+    async def historical_trades(self, symbol: str, from_id: int, limit: int) -> RestAnswer:
+        """Return past trades from ``from_id`` on, likewise; spot alone serves them without a key."""
+        ...
+
+    def trade_ids(self, answer: RestAnswer) -> Sequence[int]:
+        """Return the ids of an answer with trades or aggregate trades; `FrameError` if it is not one."""
+        ...
+
     async def server_time(self) -> int:
         """Return the venue's clock, ns since the epoch."""
         ...

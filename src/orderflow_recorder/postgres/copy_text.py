@@ -162,7 +162,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     Attributes:
         table: Name in schema public.
-        columns: In the order of the line's fields: those of the record.
+        columns: In the order of the line's fields: those of the record, without its stream.
         key: Columns of the table's unique index, in its order.
         line: Returns a record's line, newline included; raises ValueError or TypeError for a value
             that has no text form.
@@ -174,8 +174,13 @@ class Layout(msgspec.Struct, frozen=True):
     line: Callable[[Any], str]
 
 
+_NOT_STORED: Final = ("stream", "archived")
+"""Fields for the ledger alone."""
+
+
 def _layout(record: type[msgspec.Struct], table: str, line: Callable[[Any], str], *key: str) -> Layout:
-    return Layout(table, record.__struct_fields__, key, line)
+    columns = tuple(field for field in record.__struct_fields__ if field not in _NOT_STORED)
+    return Layout(table, columns, key, line)
 
 
 LAYOUTS: Final[Mapping[type[msgspec.Struct], Layout]] = {

@@ -11,32 +11,28 @@ import psycopg
 from psycopg import sql
 
 from orderflow_recorder.domain.records import Record
-from orderflow_recorder.ports.sink import Rejected
 from orderflow_recorder.postgres.copy_text import Layout
 from orderflow_recorder.postgres.errors import ROW_ERRORS
 
-RecordT = TypeVar("RecordT", bound=Record)
+ItemT = TypeVar("ItemT")
 
 
 def write_isolating(
-    connection: psycopg.Connection[Any],
-    records: Sequence[RecordT],
-    write: Callable[[Sequence[RecordT]], int],
-    rejected: list[Rejected],
-) -> int:
-    """Write ``records``; where the database refuses, halve until the culprits stand alone.
+    connection: psycopg.Connection[Any], items: Sequence[ItemT], write: Callable[[Sequence[ItemT]], int]
+) -> tuple[int, list[tuple[ItemT, str]]]:
+    """Write ``items``; where the database refuses, halve until the culprits stand alone.
 
     Args:
         connection: In a transaction; each attempt is a savepoint of it.
-        records: What to write.
-        write: Writes some records and returns how many were new.
-        rejected: Takes the culprits, with the server's reason.
+        items: What to write.
+        write: Writes some items and returns how many were new.
 
     Returns:
-        How many records were new.
+        How many items were new, and the culprits, each with the server's reason.
     """
     inserted = 0
-    pending = [records] if records else []
+    refused: list[tuple[ItemT, str]] = []
+    pending = [items] if items else []
     while pending:
         part = pending.pop()
         try:
@@ -44,11 +40,11 @@ def write_isolating(
                 inserted += write(part)
         except ROW_ERRORS as error:
             if len(part) == 1:
-                rejected.append(Rejected(part[0], " ".join(str(error).split())))
+                refused.append((part[0], " ".join(str(error).split())))
             else:
                 middle = len(part) // 2
                 pending += [part[middle:], part[:middle]]
-    return inserted
+    return inserted, refused
 
 
 def insert_new(cursor: psycopg.Cursor[Any], layout: Layout, records: Sequence[Record]) -> int:

@@ -2,53 +2,43 @@
 
 from typing import Final, LiteralString
 
-# Ids are consecutive per symbol, and each is at most one row: what is missing can be counted.
-TRADES_SUMMARY: Final[LiteralString] = """
-SELECT market, symbol, 'trades', count(*), min(trade_id), max(trade_id),
-       max(trade_id) - min(trade_id) + 1 - count(DISTINCT trade_id)
-FROM public.trades
-GROUP BY market, symbol
-"""
-
-AGG_TRADES_SUMMARY: Final[LiteralString] = """
-SELECT market, symbol, 'agg_trades', count(*), min(agg_trade_id), max(agg_trade_id),
-       max(agg_trade_id) - min(agg_trade_id) + 1 - count(DISTINCT agg_trade_id)
-FROM public.agg_trades
-GROUP BY market, symbol
-"""
-
-# A diff covers (before, final]: before is U - 1 on spot and pu on futures. It leaves a hole where it
-# begins after everything that the diffs before it reach; an overlap leaves none.
-DEPTH_DIFFS_SUMMARY: Final[LiteralString] = """
-SELECT market, symbol, 'depth_diffs', count(*), min(first_update_id), max(final_update_id),
-       count(*) FILTER (WHERE before > reached)
-FROM (
-    SELECT market, symbol, first_update_id, final_update_id,
-           CASE market WHEN 'spot' THEN first_update_id - 1 ELSE previous_final_update_id END AS before,
-           max(final_update_id) OVER (
-               PARTITION BY market, symbol ORDER BY final_update_id, event_time
-               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-           ) AS reached
-    FROM public.depth_diffs
-) AS chained
-GROUP BY market, symbol
-"""
-
-OTHER_SUMMARIES: Final[LiteralString] = """
-SELECT market, symbol, 'book_snapshots', count(*), min(last_update_id), max(last_update_id), NULL::bigint
+SUMMARIES: Final[LiteralString] = """
+SELECT market, symbol, 'trades', count(*), min(trade_id), max(trade_id)
+FROM public.trades GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'agg_trades', count(*), min(agg_trade_id), max(agg_trade_id)
+FROM public.agg_trades GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'depth_diffs', count(*), min(first_update_id), max(final_update_id)
+FROM public.depth_diffs GROUP BY market, symbol
+UNION ALL
+SELECT market, symbol, 'book_snapshots', count(*), min(last_update_id), max(last_update_id)
 FROM public.book_snapshots GROUP BY market, symbol
 UNION ALL
-SELECT market, symbol, 'book_tops', count(*), min(last_update_id), max(last_update_id), NULL
+SELECT market, symbol, 'book_tops', count(*), min(last_update_id), max(last_update_id)
 FROM public.book_tops GROUP BY market, symbol
 UNION ALL
-SELECT market, symbol, 'book_tickers', count(*), min(update_id), max(update_id), NULL
+SELECT market, symbol, 'book_tickers', count(*), min(update_id), max(update_id)
 FROM public.book_tickers GROUP BY market, symbol
 UNION ALL
-SELECT market, symbol, 'mark_prices', count(*), NULL, NULL, NULL
+SELECT market, symbol, 'mark_prices', count(*), NULL, NULL
 FROM public.mark_prices GROUP BY market, symbol
 UNION ALL
-SELECT market, symbol, 'liquidations', count(*), NULL, NULL, NULL
+SELECT market, symbol, 'liquidations', count(*), NULL, NULL
 FROM public.liquidations GROUP BY market, symbol
+"""
+
+# The ledger knows what is missing; ids that the venue spent without a trade are not.
+HOLES: Final[LiteralString] = """
+SELECT covered.market, covered.symbol,
+       CASE covered.stream WHEN 'trade' THEN 'trades' WHEN 'aggTrade' THEN 'agg_trades' ELSE 'depth_diffs' END,
+       coalesce(sum(missing.last_missing_id - missing.first_missing_id + 1), 0)::bigint
+FROM public.coverage AS covered
+LEFT JOIN public.gaps AS missing
+    ON missing.market = covered.market AND missing.symbol = covered.symbol AND missing.stream = covered.stream
+    AND missing.status <> 'healed'
+WHERE covered.last_id IS NOT NULL
+GROUP BY 1, 2, 3
 """
 
 # extract() is numeric and exact; text[] keeps the digits as the venue wrote them.

@@ -4,7 +4,7 @@ Every function takes an open connection (`connection.connect`) and changes nothi
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import psycopg
@@ -25,10 +25,8 @@ class StreamSummary(msgspec.Struct, frozen=True):
         rows: Number of rows.
         first_id: Lowest id, none where the table has no ids.
         last_id: Highest id, none where the table has no ids.
-        holes: What is missing between the two; none where ids cannot tell. ``trades`` and
-            ``agg_trades``: ids without a row, which on futures include the ids that the venue spent
-            on frames that are no trades. ``depth_diffs``: places where the next diff does not
-            follow from what came before, by the market's own rule.
+        holes: Ids between the two that the ledger says are missing (for ``depth_diffs`` update ids);
+            none where ids cannot tell.
     """
 
     market: Market
@@ -65,16 +63,8 @@ class TableSize(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-_SUMMARIES: Final = (
-    queries.TRADES_SUMMARY,
-    queries.AGG_TRADES_SUMMARY,
-    queries.DEPTH_DIFFS_SUMMARY,
-    queries.OTHER_SUMMARIES,
-)
-
-
 def stream_summary(connection: psycopg.Connection[Any]) -> list[StreamSummary]:
-    """Return what each table holds of each symbol, holes counted; reads every row.
+    """Return what each table holds of each symbol, and what the ledger misses; counts every row.
 
     Args:
         connection: Open.
@@ -82,10 +72,10 @@ def stream_summary(connection: psycopg.Connection[Any]) -> list[StreamSummary]:
     Returns:
         By market, symbol, table; only what has rows.
     """
+    holes = {tuple(key): missing for *key, missing in connection.execute(queries.HOLES).fetchall()}
     found = [
-        StreamSummary(Market(market), *rest)
-        for query in _SUMMARIES
-        for market, *rest in connection.execute(query).fetchall()
+        StreamSummary(Market(market), symbol, table, rows, first_id, last_id, holes.get((market, symbol, table)))
+        for market, symbol, table, rows, first_id, last_id in connection.execute(queries.SUMMARIES).fetchall()
     ]
     return sorted(found, key=lambda one: (one.market, one.symbol, one.table))
 

@@ -1,15 +1,13 @@
-"""The sink: batches into tables, with the journal's position in the same transaction.
+"""The sink: batches into tables, with the ledger and the journal's position in the same transaction.
 
-Straight first: one COPY a table. If a row is there already or cannot be stored, nothing of that
-attempt remains and the batch is written the careful way (`fallback`). If the server vanishes while
+Straight first: what the ledger says is new, one COPY a table. If a row is there already or cannot be
+stored, nothing of that attempt remains and the batch is written the careful way. If the server vanishes while
 it commits, nobody knows whether it did: `open` then returns the position that the database holds,
 and the loader reads on from there. So ``synchronous_commit`` is off: a commit that a crash of the
 server loses takes its position with it, and is read again.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -21,16 +19,19 @@ from psycopg import sql
 from orderflow_recorder.domain.errors import SchemaMismatchError, SinkUnavailableError
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.positions import Position
-from orderflow_recorder.domain.records import Instrument, Record
-from orderflow_recorder.ports.sink import Batch, Rejected, WriteResult
+from orderflow_recorder.domain.records import Instrument
+from orderflow_recorder.ports.crashpoint import CrashPoint, reach
+from orderflow_recorder.ports.sink import Batch, WriteResult
 from orderflow_recorder.postgres.catalogue import find_position, move_position, record_runs, upsert_instruments
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.copy_text import LAYOUTS
 from orderflow_recorder.postgres.errors import ROW_ERRORS, sink_error
-from orderflow_recorder.postgres.fallback import copy_rows, insert_new, write_isolating
+from orderflow_recorder.postgres.fallback import copy_rows
+from orderflow_recorder.postgres.ledger import BatchLedger, StreamPlan
+from orderflow_recorder.postgres.ledger_careful import write_carefully
+from orderflow_recorder.postgres.ledger_store import last_interruption
+from orderflow_recorder.postgres.ledger_streams import StreamKey
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
-
-Groups = Mapping[type[msgspec.Struct], Sequence[Any]]
 
 _NEEDS_CARE: Final = (*ROW_ERRORS, sqlstates.DeadlockDetected)
 
@@ -52,6 +53,8 @@ class PostgresSink:
         self._url = url
         self._address = redact_url(url)
         self._connection: psycopg.Connection[Any] | None = None
+        self._interrupted_at = 0
+        self._created = set[StreamKey]()
 
     def open(self, instance: str) -> Position:
         """Connect, check server and schema, and return where the journal must be read from.
@@ -75,6 +78,7 @@ class PostgresSink:
             self._require_schema(connection)
             connection.execute("SET synchronous_commit TO off")
             position = find_position(connection, instance, self.name)
+            self._interrupted_at = last_interruption(connection, instance)
         except psycopg.Error as error:
             connection.close()
             raise sink_error(error, self._address) from error
@@ -102,12 +106,11 @@ class PostgresSink:
         if connection is None:
             message = f"{self._address}: the sink is not open"
             raise SinkUnavailableError(message)
-        groups = _by_type(batch.records)
         try:
             try:
-                return self._write_straight(connection, batch, groups)
+                return self._write_straight(connection, batch)
             except _NEEDS_CARE:
-                return self._write_carefully(connection, batch, groups)
+                return self._write_carefully(connection, batch)
         except psycopg.Error as error:
             raise sink_error(error, self._address) from error
 
@@ -116,32 +119,44 @@ class PostgresSink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._created.clear()
 
-    def _write_straight(self, connection: psycopg.Connection[Any], batch: Batch, groups: Groups) -> WriteResult:
-        inserted = 0
+    def _write_straight(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
+        inserted = duplicates = 0
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
+            ledger = BatchLedger(cursor, batch, interrupted_at=self._interrupted_at)
+            ledger.create([key for key in ledger.streams if key not in self._created])
+            ledger.lock()
+            plans = ledger.plan({})
+            reach(CrashPoint.BEFORE_LEDGER)
+            ledger.store(plans)
+            reach(CrashPoint.AFTER_LEDGER)
             for kind, layout in LAYOUTS.items():
-                if records := groups.get(kind):
-                    copy_rows(cursor, sql.Identifier("public", layout.table), layout, records)
-                    inserted += len(records)
-            inserted += upsert_instruments(cursor, groups.get(Instrument, ()))
-            record_runs(cursor, groups.get(RecorderEvent, ()))
-        return WriteResult(inserted, _rows(groups) - inserted)
+                rows, dropped = _rows(plans.values(), kind)
+                rows += ledger.others.get(kind, ())
+                duplicates += dropped
+                if rows:
+                    reach(CrashPoint.BEFORE_COPY)
+                    copy_rows(cursor, sql.Identifier("public", layout.table), layout, rows)
+                    reach(CrashPoint.AFTER_COPY)
+                    inserted += len(rows)
+            instruments = ledger.others.get(Instrument, ())
+            changed = upsert_instruments(cursor, instruments)
+            record_runs(cursor, ledger.others.get(RecorderEvent, ()))
+            reach(CrashPoint.BEFORE_COMMIT)
+        reach(CrashPoint.AFTER_COMMIT)
+        self._interrupted_at = ledger.interrupted_at
+        self._created.update(ledger.streams)
+        return WriteResult(inserted + changed, duplicates + len(instruments) - changed)
 
-    def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch, groups: Groups) -> WriteResult:
-        inserted = 0
-        rejected: list[Rejected] = []
+    def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
-            for kind, layout in LAYOUTS.items():
-                write = partial(insert_new, cursor, layout)
-                inserted += write_isolating(connection, groups.get(kind, ()), write, rejected)
-            write_runs = partial(record_runs, cursor)
-            write_isolating(connection, groups.get(RecorderEvent, ()), write_runs, [])
-            write_instruments = partial(upsert_instruments, cursor)
-            inserted += write_isolating(connection, groups.get(Instrument, ()), write_instruments, rejected)
-        return WriteResult(inserted, _rows(groups) - inserted - len(rejected), tuple(rejected))
+            ledger = BatchLedger(cursor, batch, interrupted_at=self._interrupted_at)
+            result = write_carefully(connection, cursor, ledger)
+        self._interrupted_at = ledger.interrupted_at
+        return result
 
     def _require_schema(self, connection: psycopg.Connection[Any]) -> None:
         state = schema_state(read_revision(connection))
@@ -150,20 +165,24 @@ class PostgresSink:
             raise SchemaMismatchError(message)
 
     def _move(self, cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+        reach(CrashPoint.BEFORE_POSITION)
         if not move_position(cursor, batch.instance, self.name, batch.start, batch.end):
             message = (
                 f"{self._address}: the position of instance {batch.instance!r} is not {batch.start}: expected to be "
                 "the only loader of this journal; reading on from where the database stands"
             )
             raise SinkUnavailableError(message)
+        reach(CrashPoint.AFTER_POSITION)
 
 
-def _by_type(records: Sequence[Record]) -> Groups:
-    groups: defaultdict[type[msgspec.Struct], list[Any]] = defaultdict(list)
-    for record in records:
-        groups[type(record)].append(record)
-    return groups
-
-
-def _rows(groups: Groups) -> int:
-    return sum(len(records) for kind, records in groups.items() if kind in LAYOUTS or kind is Instrument)
+def _rows(plans: Iterable[StreamPlan], table: type[msgspec.Struct]) -> tuple[list[Any], int]:
+    """Return the new rows of a table, and how many were there already."""
+    rows: list[Any] = []
+    dropped = 0
+    for plan in plans:
+        if plan.records.table is table:
+            new = plan.records.rows(plan.kept)
+            rows += new
+            if plan.kept is not None:
+                dropped += len(plan.records.rows()) - len(new)
+    return rows, dropped

@@ -107,3 +107,14 @@ def test_an_unexpected_error_is_one_line_and_exit_code_1(settings: Settings) -> 
     assert running.returncode == 1
     assert "unexpected error (FileExistsError" in said
     assert "Traceback" not in said
+
+
+def test_a_child_stops_dead_where_a_test_asks_it_to_and_only_once(settings: Settings, tmp_path: Path) -> None:
+    request = tmp_path / "crash"
+    request.write_text("journal.fsync.before:1")
+    environment = {**unreachable(settings), "ORDERFLOW_CRASH_FILE": str(request)}
+    with child("_collect", environment) as (running, parent_end):
+        _, said = running.communicate(timeout=20)
+        os.close(parent_end)
+    assert running.returncode == -signal.SIGKILL, said
+    assert not request.exists()

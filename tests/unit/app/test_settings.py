@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from orderflow_recorder.app.settings import Settings, load_settings, unknown_names, wants_tracebacks
+from orderflow_recorder.app.settings import Settings, crash_request, load_settings, unknown_names, wants_tracebacks
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.ports.crashpoint import CrashPoint
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / ".env.example"
@@ -138,6 +139,23 @@ def test_lists_of_symbols(monkeypatch: pytest.MonkeyPatch, text: str, symbols: t
             {"WINDOW_START_HHMM": "0930"},
             "WINDOW_END_HHMM: expected a time of day because the other end of the window is set, got none",
         ),
+        (
+            {"WINDOW_START_HHMM": "0930", "WINDOW_END_HHMM": "2460"},
+            "WINDOW_END_HHMM: expected a time of day such as 0930, got '2460'",
+        ),
+        (
+            {"WINDOW_START_HHMM": "0930", "WINDOW_END_HHMM": "09:30"},
+            "WINDOW_END_HHMM: expected another time than WINDOW_START_HHMM (0930), got the same: an empty window",
+        ),
+        (
+            {"WINDOW_START_HHMM": "2200", "WINDOW_END_HHMM": "0600"},
+            "WINDOW_END_DAY_OFFSET: expected 1 because the window ends (0600) before it starts (2200), got 0",
+        ),
+        (
+            {"WINDOW_START_HHMM": "0800", "WINDOW_END_HHMM": "0900", "WINDOW_END_DAY_OFFSET": "1"},
+            "WINDOW_END_DAY_OFFSET: expected 0 because 0800 to 0900 of the next day is over a day, got 1",
+        ),
+        ({"WINDOW_END_DAY_OFFSET": "2"}, "WINDOW_END_DAY_OFFSET: expected at most 1, got '2'"),
         ({"WINDOW_TZ": "Mars/Base"}, "WINDOW_TZ: expected a time zone such as Europe/Berlin, got 'Mars/Base'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
@@ -150,6 +168,25 @@ def test_a_wrong_setting_is_refused_in_one_line(
     with pytest.raises(SettingsError) as refusal:
         load_settings()
     assert str(refusal.value) == line
+
+
+def test_without_a_window_it_records_always() -> None:
+    assert load_settings(window_tz="Europe/Berlin").window is None
+    assert load_settings(window_start_hhmm="0930", window_end_hhmm="0930", window_end_day_offset=1).window is None
+
+
+def test_a_window_is_kept_in_its_time_zone_or_in_utc() -> None:
+    moment = 1_723_105_800 * 1_000_000_000  # 2024-08-08 08:30 UTC, 10:30 in Berlin
+    there = load_settings(window_tz="Europe/Berlin", window_start_hhmm="10:00", window_end_hhmm="1100").window
+    here = load_settings(window_start_hhmm="1000", window_end_hhmm="0200", window_end_day_offset=1).window
+    assert there is not None
+    assert here is not None
+    assert there.at(moment).is_open
+    assert not here.at(moment).is_open
+
+
+def test_a_session_may_be_shorter_than_the_deadlines() -> None:
+    assert load_settings(ws_max_session_s=5).ws_max_session_s == 5
 
 
 def test_every_wrong_setting_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,3 +240,26 @@ def test_tracebacks_are_wanted_where_the_log_level_says_so(monkeypatch: pytest.M
     assert wants_tracebacks()
     monkeypatch.setenv("LOG_LEVEL", "INFO")
     assert not wants_tracebacks()
+
+
+def test_a_crash_is_asked_for_by_a_file_and_only_by_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("ORDERFLOW_CRASH_FILE", raising=False)
+    assert crash_request() is None
+    file = tmp_path / "crash"
+    monkeypatch.setenv("ORDERFLOW_CRASH_FILE", str(file))
+    assert crash_request() is None
+    file.write_text("sink.commit.before:3\n")
+    request = crash_request()
+    assert request is not None
+    assert (request.file, request.point, request.hits) == (file, CrashPoint.BEFORE_COMMIT, 3)
+
+
+@pytest.mark.parametrize("text", ["", "sink.commit.before", "sink.commit.before:soon", "nowhere:1"])
+def test_a_crash_that_is_asked_for_in_other_words_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "crash"
+    file.write_text(text)
+    monkeypatch.setenv("ORDERFLOW_CRASH_FILE", str(file))
+    with pytest.raises(SettingsError, match=r"expected <point>:<hits>, e\.g\. sink\.commit\.before:3"):
+        crash_request()

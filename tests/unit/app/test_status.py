@@ -40,6 +40,11 @@ def test_a_collector_that_is_not_well(changes: dict[str, object], problem: str) 
     assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == [problem]
 
 
+def test_a_collector_outside_of_its_window_is_well() -> None:
+    collector = msgspec.structs.replace(COLLECTOR, ingestion="asleep", asleep_until=1, connections_open=0)
+    assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == []
+
+
 def test_processes_that_are_missing() -> None:
     assert list(find_problems("main", SUPERVISOR, None, None)) == [
         "the collector does not run",

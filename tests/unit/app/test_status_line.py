@@ -2,8 +2,8 @@
 
 import pytest
 
-from orderflow_recorder.app.health import CollectorHealth, LoaderReport
-from orderflow_recorder.app.status_line import duration, size, status_lines
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport, MarketHealth
+from orderflow_recorder.app.status_line import clock_text, duration, size, status_lines
 from orderflow_recorder.loader.health import LoaderHealth
 
 NOW = 4_000 * 1_000_000_000
@@ -34,6 +34,32 @@ def test_the_lines_of_a_recorder_at_work() -> None:
         ),
         "database   loading · 300 rows/s · 1,200,000 rows · 5.4 kB of journal to load · refused 0, unparsable 1",
     ]
+
+
+def test_outside_of_its_window_the_collector_sleeps() -> None:
+    collector = CollectorHealth(
+        pid=1, started_at=0, updated_at=NOW, ingestion="asleep", asleep_until=NOW + 3_600_000_000_000
+    )
+    assert status_lines(collector, None, NOW)[0] == (
+        "collector  asleep until 1970-01-01 02:06 UTC: outside of the recording window"
+    )
+
+
+def test_a_clock_is_told_with_its_doubt_and_in_the_line_only_where_it_is_far_off() -> None:
+    collector = CollectorHealth(
+        pid=1,
+        started_at=0,
+        updated_at=NOW,
+        markets={
+            "spot": MarketHealth(clock_offset_ms=12.4, clock_round_trip_ms=6.0),
+            "usdm": MarketHealth(),
+        },
+    )
+    assert clock_text(collector) == "spot +12 ms (± 3)"
+    assert "clock" not in status_lines(collector, None, NOW)[0]
+    collector.markets["usdm"] = MarketHealth(clock_offset_ms=-1270.0, clock_round_trip_ms=30.0)
+    assert clock_text(collector) == "spot +12 ms (± 3) · usdm -1,270 ms (± 15)"
+    assert status_lines(collector, None, NOW)[0].endswith(" · clock off by -1,270 ms")
 
 
 def test_a_lost_database_is_said() -> None:

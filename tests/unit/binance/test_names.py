@@ -9,9 +9,11 @@ from orderflow_recorder.domain.streams import StreamKind
 
 
 def test_a_name_gives_symbol_and_kind() -> None:
-    assert resolve(Market.SPOT, "btcusdt@depth5@100ms") == Source(Market.SPOT, "BTCUSDT", StreamKind.PARTIAL_DEPTH)
+    assert resolve(Market.SPOT, "btcusdt@depth5@100ms") == Source(
+        Market.SPOT, "BTCUSDT", StreamKind.PARTIAL_DEPTH, "depth5@100ms"
+    )
     assert resolve(Market.USDM, "btcusdt_210625@markPrice@1s") == Source(
-        Market.USDM, "BTCUSDT_210625", StreamKind.MARK_PRICE
+        Market.USDM, "BTCUSDT_210625", StreamKind.MARK_PRICE, "markPrice@1s"
     )
 
 
@@ -30,7 +32,7 @@ def test_a_name_without_a_symbol_is_refused() -> None:
 
 
 def test_the_payload_must_name_the_same_symbol_in_any_case() -> None:
-    source = Source(Market.SPOT, "BTCUSDT", StreamKind.TRADE)
+    source = Source(Market.SPOT, "BTCUSDT", StreamKind.TRADE, "trade")
     source.check("BTCUSDT")
     source.check("btcusdt")
     with pytest.raises(FrameError, match="expected symbol BTCUSDT, received 'ETHUSDT'"):

@@ -73,23 +73,26 @@ def test_agg_trade_of_2026() -> None:
 
 def test_spot_diff_has_no_previous_id_and_no_transaction_time() -> None:
     record = one(SPOT, "btcusdt@depth@100ms", SPOT_DIFF)
-    assert record == DepthDiff(SPOT, "BTCUSDT", 1, 4, None, US_NS, None, RECEIVED, ["1.0"], ["0.0"], [], [])
+    assert record == DepthDiff(
+        SPOT, "BTCUSDT", 1, 4, None, US_NS, None, RECEIVED, ["1.0"], ["0.0"], [], [], "depth@100ms"
+    )
 
 
 def test_usdm_diff_has_both() -> None:
     record = one(USDM, "btcusdt@depth", USDM_DIFF)
     levels = (["1.0"], ["0"], ["2", "4"], ["3", "5"])
-    assert record == DepthDiff(USDM, "BTCUSDT", 1, 4, 0, MS_NS, MS_NS - 1_000_000, RECEIVED, *levels)
+    assert record == DepthDiff(USDM, "BTCUSDT", 1, 4, 0, MS_NS, MS_NS - 1_000_000, RECEIVED, *levels, "depth")
 
 
 def test_spot_partial_depth_takes_its_symbol_from_the_stream() -> None:
     record = one(SPOT, "btcusdt@depth5@100ms", {"lastUpdateId": 9, "bids": [["1", "2"]], "asks": [["3", "4"]]})
-    assert record == BookTop(SPOT, "BTCUSDT", 9, "stream", None, RECEIVED, ["1"], ["2"], ["3"], ["4"])
+    assert record == BookTop(SPOT, "BTCUSDT", 9, "stream", None, RECEIVED, ["1"], ["2"], ["3"], ["4"], "depth5@100ms")
 
 
 def test_usdm_partial_depth_is_told_from_a_diff_by_its_name() -> None:
     record = one(USDM, "btcusdt@depth20", USDM_DIFF)
-    assert record == BookTop(USDM, "BTCUSDT", 4, "stream", MS_NS, RECEIVED, ["1.0"], ["0"], ["2", "4"], ["3", "5"])
+    levels = (["1.0"], ["0"], ["2", "4"], ["3", "5"])
+    assert record == BookTop(USDM, "BTCUSDT", 4, "stream", MS_NS, RECEIVED, *levels, "depth20")
 
 
 def test_book_tickers_of_both_markets() -> None:
@@ -109,13 +112,13 @@ def test_a_one_sided_spot_book_has_zeros() -> None:
 def test_mark_price_of_2026() -> None:
     record = one(USDM, "btcusdt@markPrice@1s", MARK)
     prices = ("1.1", "1.2", "1.3", "1.4", "-0.00010000")
-    assert record == MarkPrice(USDM, "BTCUSDT", *prices, MS_NS, MS_NS, RECEIVED)
+    assert record == MarkPrice(USDM, "BTCUSDT", *prices, MS_NS, MS_NS, RECEIVED, "markPrice@1s")
 
 
 def test_mark_price_without_funding_and_new_fields() -> None:
     old = {key: value for key, value in MARK.items() if key not in {"ap", "st", "P"}}
     record = one(USDM, "btcusdt@markPrice", {**old, "T": 0, "r": ""})
-    expected = MarkPrice(USDM, "BTCUSDT", "1.1", None, "1.3", None, None, None, MS_NS, RECEIVED)
+    expected = MarkPrice(USDM, "BTCUSDT", "1.1", None, "1.3", None, None, None, MS_NS, RECEIVED, "markPrice")
     assert record == expected
 
 

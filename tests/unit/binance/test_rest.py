@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
@@ -95,6 +96,59 @@ async def test_the_newest_id_of_a_stream(  # a table's columns
     responder.prepare(200, body)
     assert await usdm.latest_id("BTCUSDT", stream) == newest
     assert responder.requests[0].startswith(request_line)
+
+
+async def test_past_trades_are_asked_for_by_id(spot: Venue, usdm: Venue, responder: HttpResponder) -> None:
+    responder.prepare(200, TRADE_ROWS)
+    trades = await spot.historical_trades("BTCUSDT", 41, 7)
+    responder.prepare(200, AGG_ROWS)
+    agg_trades = await usdm.agg_trades("BTCUSDT", 42, 1000)
+    assert [request.split(" HTTP")[0] for request in responder.requests] == [
+        "GET /api/v3/historicalTrades?symbol=BTCUSDT&fromId=41&limit=7",
+        "GET /fapi/v1/aggTrades?symbol=BTCUSDT&fromId=42&limit=1000",
+    ]
+    assert (trades.symbol, spot.trade_ids(trades), usdm.trade_ids(agg_trades)) == ("BTCUSDT", [41], [42])
+    with pytest.raises(FrameError, match="historicalTrades"):
+        spot.trade_ids(msgspec.structs.replace(trades, body=b"{}"))
+
+
+async def test_the_past_waits_where_snapshots_do_not(
+    spot: Venue, responder: HttpResponder, clock: JumpingClock
+) -> None:
+    for _ in range(12):  # 12 x 250 of 4800: two fifths stay free after this
+        responder.prepare(200, BOOK)
+        await spot.snapshot("BTCUSDT")
+    responder.prepare(200, BOOK)
+    await spot.snapshot("BTCUSDT")
+    assert clock.slept == []
+    responder.prepare(200, TRADE_ROWS)
+    await spot.historical_trades("BTCUSDT", 41, 7)
+    assert clock.slept != []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b'{"code":-2014,"msg":"API-key format invalid."}'),
+        (404, b'{"code":0,"msg":"no such path"}'),
+        (408, b'{"code":-1007,"msg":"Timeout waiting for response."}'),
+        (400, b'{"code":-1008,"msg":"overloaded"}'),
+        (400, b"{}"),
+        (404, b"<html>not here</html>"),
+    ],
+)
+async def test_a_host_without_past_trades_is_named_with_its_setting(
+    spot: Venue, responder: HttpResponder, status: int, body: bytes
+) -> None:
+    responder.prepare(status, body)
+    with pytest.raises(VenueUnreachableError, match=r"BINANCE_REST_SPOT_BASE_URL .* https://api\.binance\.com"):
+        await spot.historical_trades("BTCUSDT", 41, 7)
+
+
+async def test_ids_that_the_venue_refuses_are_a_refusal(usdm: Venue, responder: HttpResponder) -> None:
+    responder.prepare(400, b'{"code":-4188,"msg":"fromId is too old."}')
+    with pytest.raises(VenueRefusedError, match="too old"):
+        await usdm.agg_trades("BTCUSDT", 1, 7)
 
 
 @pytest.mark.parametrize("stream", ["markPrice@1s", "forceOrder"])

@@ -46,6 +46,10 @@ class Bench:
         """Remember."""
         self.diffs.append(ids)
 
+    def has_diff(self, wire: str, ids: DepthIds) -> bool:
+        """Compare with what is remembered."""
+        return any(ids.final <= diff.final for diff in self.diffs)
+
     def is_trading(self, stream: Stream) -> bool | None:
         """Everything trades."""
         return True
@@ -163,6 +167,73 @@ async def test_a_new_socket_is_proven_before_the_old_one_closes(bench: Bench) ->
     }
     assert seconds[1] & seconds[2], "the two sockets overlapped"
     assert len(seconds[1] | seconds[2]) == 3601
+
+
+async def test_a_stream_that_is_quiet_on_the_old_socket_does_not_hold_its_replacement_up(bench: Bench) -> None:
+    bench.feed.last.say(B.wire)
+    for _ in range(100):
+        bench.feed.last.say(A.wire)
+        await bench.clock.advance(1)
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    bench.feed.last.say(A.wire)
+    await bench.clock.advance(5)
+    assert [socket.closed for socket in bench.feed.sockets] == [True, False]
+
+
+async def test_a_replacement_never_overtakes_the_last_frames_of_the_old_socket(bench: Bench) -> None:
+    bench.feed.last.say("1", "!shutdown")
+    await bench.clock.advance(1)
+    old, new = bench.feed.sockets
+    new.say("3", "4")
+    await bench.clock.settle()
+    arrived = bench.clock.now_ns()
+    old.say("2", "3")
+    await bench.clock.advance(2)
+    new.say("5")
+    await bench.clock.settle()
+    frames = [frame for _, _, _, frame in bench.journal.frames]
+    assert frames == [b"1", b"!shutdown", b"2", b"3", b"3", b"4", b"5"]
+    assert [time for time, _, number, _ in bench.journal.frames if number == 2][:2] == [arrived] * 2
+
+
+async def test_what_was_held_back_is_not_lost_with_its_socket(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    bench.feed.sockets[1].say("held")
+    await bench.clock.settle()
+    bench.feed.sockets[1].cut()
+    await bench.clock.settle()
+    assert bench.journal.frames[-1][2:] == (2, b"held")
+    assert len(bench.feed.sockets) == 2
+    assert bench.events(EventKind.DISCONNECTED) == []
+
+
+async def test_an_old_socket_that_ends_before_its_replacement_is_open_waits_for_it_on_record(bench: Bench) -> None:
+    bench.feed.hold = asyncio.Event()
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    bench.feed.last.cut("1001 server shutdown")
+    await bench.clock.advance(1)
+    assert bench.slot.reconnects == 0
+    bench.feed.hold.set()
+    await bench.clock.settle()
+    (lost,) = bench.events(EventKind.DISCONNECTED)
+    assert (lost.connection, lost.detail["reason"]) == (1, "1001 server shutdown")
+    assert len(bench.events(EventKind.ROTATED)) == 1
+    assert bench.slot.watch is not None
+    assert bench.slot.watch.line.number == 2
+
+
+async def test_silence_is_counted_on_over_a_rotation(bench: Bench) -> None:
+    bench.feed.last.say(A.wire)
+    await bench.clock.advance(10)
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    bench.feed.last.say(A.wire)
+    await bench.clock.advance(100)
+    assert len(bench.events(EventKind.ROTATED)) == 1
+    assert bench.events(EventKind.STREAM_SILENT) == []
 
 
 async def test_an_announced_shutdown_replaces_the_socket_at_once(bench: Bench) -> None:

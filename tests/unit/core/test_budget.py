@@ -74,3 +74,14 @@ def test_a_weight_that_no_window_can_hold_is_an_error(weight: int) -> None:
 def test_an_empty_budget_is_refused(limit: int, window_s: float) -> None:
     with pytest.raises(ValueError, match="limit and window_s above 0"):
         RequestBudget(limit, window_s=window_s, now=0.0)
+
+
+def test_a_request_may_have_to_leave_room_for_others() -> None:
+    budget = RequestBudget(100, window_s=60, now=0)
+    assert budget.reserve(50, 0) == 0
+    assert budget.reserve(20, 0, keep_free=40) == 60
+    assert budget.reserve(20, 0) == 0
+    assert budget.reserve(20, 60, keep_free=40) == 0
+    assert (budget.used, budget.limit) == (20, 100)
+    with pytest.raises(ValueError, match="to the limit 60, got 61"):
+        budget.reserve(61, 60, keep_free=40)

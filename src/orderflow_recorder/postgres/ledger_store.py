@@ -1,0 +1,201 @@
+"""The ledger's rows: locked and loaded, and written back."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from orderflow_recorder.core.causes import INTERRUPTIONS, PlacedEvent
+from orderflow_recorder.core.intervals import Interval
+from orderflow_recorder.core.ledger import Cover, Entry, Origin, StoredEntry
+from orderflow_recorder.core.timed_ledger import HighWater, Outage
+from orderflow_recorder.domain.events import EventKind, RecorderEvent
+from orderflow_recorder.domain.gaps import GapCause, GapStatus
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.postgres import ledger_queries as queries
+from orderflow_recorder.postgres.copy_text import timestamp
+from orderflow_recorder.postgres.ledger_streams import StreamKey
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """A row of ``coverage``: one of the two, or neither if nothing was recorded yet."""
+
+    cover: Cover | None = None
+    mark: HighWater | None = None
+
+    def extended(self, run: tuple[int, int], began: int, ended: int) -> "Coverage":
+        """Return it with ids that begin right after it, received from ``began`` to ``ended`` (ns)."""
+        first, last = run
+        if self.cover is None:
+            return Coverage(Cover(first, last, began, ended))
+        return Coverage(Cover(self.cover.first, last, self.cover.first_time, ended))
+
+
+class GapWrite(msgspec.Struct, frozen=True):
+    """An entry, or an outage, of one stream that is to be written.
+
+    Attributes:
+        key: The stream.
+        entry: What to write.
+        gap_id: The row to change; none for a new one.
+    """
+
+    key: StreamKey
+    entry: Entry
+    gap_id: int | None = None
+
+
+def create_coverage(cursor: psycopg.Cursor[Any], wanted: Sequence[tuple[StreamKey, int]]) -> None:
+    """Create the rows that are missing.
+
+    Args:
+        cursor: In a transaction.
+        wanted: Streams in order, each with a receive time (ns) to fill in.
+    """
+    cursor.execute(queries.CREATE_COVERAGE, _rows([_key(key) | {"time": timestamp(time)} for key, time in wanted]))
+
+
+def lock_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> dict[StreamKey, Coverage]:
+    """Lock and return the rows of ``keys``, which are in order; nobody else writes these streams until the commit."""
+    found = {}
+    cursor.execute(queries.LOCK_COVERAGE, _rows(map(_key, keys)))
+    for market, symbol, stream, first_id, last_id, last_key, first_time, last_time in cursor:
+        cover = None if last_id is None else Cover(first_id, last_id, first_time, last_time)
+        mark = None if last_key is None else HighWater(last_key, first_time, last_time)
+        found[Market(market), symbol, stream] = Coverage(cover, mark)
+    return found
+
+
+def update_coverage(cursor: psycopg.Cursor[Any], rows: dict[StreamKey, Coverage]) -> None:
+    """Write rows that are locked."""
+    if rows:
+        cursor.execute(queries.UPDATE_COVERAGE, _rows([_key(key) | _ends(row) for key, row in rows.items()]))
+
+
+def delete_unused_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> None:
+    """Delete rows that `create_coverage` made in this transaction and that nothing was recorded of."""
+    if keys:
+        cursor.execute(queries.DELETE_UNUSED_COVERAGE, _rows(map(_key, keys)))
+
+
+def load_gaps(cursor: psycopg.Cursor[Any], wanted: dict[StreamKey, Interval]) -> dict[StreamKey, list[StoredEntry]]:
+    """Return the entries that overlap or touch the ids wanted of each stream."""
+    found: defaultdict[StreamKey, list[StoredEntry]] = defaultdict(list)
+    if not wanted:
+        return found
+    ranges = [_key(key) | {"first_id": ids.first - 1, "last_id": ids.last + 1} for key, ids in wanted.items()]
+    cursor.execute(queries.LOAD_GAPS, _rows(ranges))
+    for market, symbol, stream, gap_id, first, last, *rest in cursor:
+        opened_at, from_time, to_time, cause, instance, status, reason, healed_at, healed_by = rest
+        origin = Origin(opened_at, from_time, to_time, GapCause(cause), instance)
+        entry = Entry(Interval(first, last), origin, GapStatus(status), reason, healed_at, healed_by)
+        found[Market(market), symbol, stream].append(StoredEntry(gap_id, entry))
+    return found
+
+
+def write_gaps(cursor: psycopg.Cursor[Any], removed: Sequence[int], writes: Sequence[GapWrite]) -> None:
+    """Delete, change and add entries."""
+    if removed:
+        cursor.execute(queries.DELETE_GAPS, (list(removed),))
+    if changed := [_gap_row(one) for one in writes if one.gap_id is not None]:
+        cursor.executemany(queries.UPDATE_GAP, changed)
+    if added := [_gap_row(one) for one in writes if one.gap_id is None]:
+        cursor.executemany(queries.INSERT_GAP, added)
+
+
+def write_outages(
+    cursor: psycopg.Cursor[Any], instance: str, outages: Sequence[tuple[StreamKey, Outage, str | None]]
+) -> None:
+    """Add the times that streams without ids were not recorded in, each with why nobody has what was missed."""
+    if not outages:
+        return
+    nothing = {"first_missing_id": None, "last_missing_id": None, "healed_at": None, "healed_by": None}
+    cursor.executemany(
+        queries.INSERT_GAP,
+        [
+            nothing
+            | _key(key)
+            | {
+                "from_time": timestamp(outage.from_time),
+                "to_time": timestamp(outage.to_time),
+                "opened_at": timestamp(outage.to_time),
+                "cause": str(outage.cause),
+                "status": str(GapStatus.OPEN if reason is None else GapStatus.UNRECOVERABLE),
+                "reason": reason,
+                "instance": instance,
+            }
+            for key, outage, reason in outages
+        ],
+    )
+
+
+def load_events(cursor: psycopg.Cursor[Any], instance: str, since: int) -> list[PlacedEvent]:
+    """Return what ``instance`` said that may be a cause, from ``since`` (ns) on, and what its sockets carried."""
+    parameters = {"instance": instance, "since": timestamp(since), "kinds": list(map(str, INTERRUPTIONS))}
+    cursor.execute(queries.LOAD_EVENTS, parameters)
+    return [
+        PlacedEvent(
+            RecorderEvent(
+                time,
+                EventKind(event),
+                instance,
+                run_id,
+                None if market is None else Market(market),
+                symbol,
+                connection,
+                detail=detail,
+            )
+        )
+        for time, event, run_id, market, symbol, connection, detail in cursor
+    ]
+
+
+def last_interruption(connection: psycopg.Connection[Any], instance: str) -> int:
+    """Return when ``instance`` last said something that may be a cause, ns; 0 if it never did."""
+    parameters = {"instance": instance, "kinds": list(map(str, INTERRUPTIONS))}
+    row = connection.execute(queries.LAST_EVENT, parameters).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _rows(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return ``rows`` as the parameter of a query, each with its place."""
+    placed = [row | {"place": place} for place, row in enumerate(rows)]
+    return {"rows": msgspec.json.encode(placed).decode()}
+
+
+def _key(key: StreamKey) -> dict[str, Any]:
+    return {"market": str(key[0]), "symbol": key[1], "stream": key[2]}
+
+
+def _ends(row: Coverage) -> dict[str, Any]:
+    ends = row.cover or row.mark
+    if ends is None:
+        message = "expected what was recorded of each stream, received a stream without"
+        raise ValueError(message)
+    return {
+        "first_id": row.cover and row.cover.first,
+        "last_id": row.cover and row.cover.last,
+        "last_key": row.mark and row.mark.key,
+        "first_time": timestamp(ends.first_time),
+        "last_time": timestamp(ends.last_time),
+    }
+
+
+def _gap_row(write: GapWrite) -> dict[str, Any]:
+    entry, origin = write.entry, write.entry.origin
+    return _key(write.key) | {
+        "gap_id": write.gap_id,
+        "first_missing_id": entry.ids.first,
+        "last_missing_id": entry.ids.last,
+        "from_time": timestamp(origin.from_time),
+        "to_time": timestamp(origin.to_time),
+        "cause": str(origin.cause),
+        "status": str(entry.status),
+        "opened_at": timestamp(origin.opened_at),
+        "healed_at": None if entry.healed_at is None else timestamp(entry.healed_at),
+        "healed_by": entry.healed_by,
+        "instance": origin.instance,
+        "reason": entry.reason,
+    }

@@ -1,0 +1,78 @@
+"""Reads the gap ledger for those who heal; changes nothing."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from orderflow_recorder.domain.gaps import OpenGap
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.postgres.connection import connect, redact_url
+from orderflow_recorder.postgres.errors import sink_error
+
+_LIMIT: Final = 10_000
+"""Gaps at once: enough to heal for hours, few enough to hold in memory."""
+
+_SETTINGS: Final[LiteralString] = "SET default_transaction_read_only TO on; SET statement_timeout TO '10s'"
+
+# A hole of cause window is wanted: who records by day did not ask for the nights.
+_OPEN: Final[LiteralString] = """
+SELECT gap_id, symbol, stream, first_missing_id, last_missing_id,
+       (extract(epoch FROM from_time) * 1000000)::bigint * 1000,
+       (extract(epoch FROM to_time) * 1000000)::bigint * 1000,
+       cause
+FROM public.gaps
+WHERE market = %(market)s AND status = 'open' AND stream IN ('trade', 'aggTrade') AND first_missing_id IS NOT NULL
+  AND cause <> 'window'
+ORDER BY from_time, gap_id
+LIMIT %(limit)s
+"""
+
+
+class PostgresLedger:
+    """The ledger of one database; connects when asked, and again when the connection is lost.
+
+    May be asked from any thread; who comes second waits.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Remember the database.
+
+        Args:
+            url: As `connection.connect` takes it.
+        """
+        self._url = url
+        self._lock = Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def open_gaps(self, market: Market) -> Sequence[OpenGap]:
+        """Return gaps of trades and aggregate trades that the venue may still serve, oldest first.
+
+        Raises:
+            SinkUnavailableError: Try again later.
+            SinkRefusedError: A person must act.
+        """
+        with self._lock:
+            try:
+                rows = self._open().execute(_OPEN, {"market": market, "limit": _LIMIT}).fetchall()
+            except psycopg.Error as error:
+                self._close()
+                raise sink_error(error, redact_url(self._url)) from error
+        return [OpenGap(row[0], market, *row[1:]) for row in rows]
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+        with self._lock:
+            self._close()
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = connect(self._url)
+            self._connection.execute(_SETTINGS)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
