@@ -32,6 +32,9 @@ def url(database_url: str) -> str:
         ("spot", "depth@100ms", 1, 2, 1, 2, "stall", "open"),
         ("spot", "trade", None, None, 1, 2, "stall", "open"),
         ("usdm", "aggTrade", 7, 8, None, None, "stall", "open"),
+        ("usdm", "depth@100ms", 9, 9, 1, 2, "unparsable_frame", "unrecoverable"),
+        ("usdm", "depth@100ms", 10, 10, 1, 2, "unparsable_frame", "healed"),
+        ("usdm", "trade", 11, 11, 1, 2, "unparsable_frame", "unrecoverable"),
     ]
     with psycopg.connect(database_url) as connection:
         connection.cursor().executemany(INSERT, rows)
@@ -50,6 +53,14 @@ async def test_open_gaps_of_trades_with_ids_oldest_first(url: str) -> None:
         spot[1].gap_id, Market.SPOT, "BTCUSDT", "trade", 20, 29, 2_000_000_000, 3_000_001_000, "stall"
     )
     assert [(gap.from_time, gap.to_time) for gap in usdm] == [(None, None)]
+
+
+async def test_books_with_an_unreadable_diff_are_named(url: str) -> None:
+    ledger = LedgerInThread(PostgresLedger(url))
+    spot, usdm = await ledger.unreadable_diffs(Market.SPOT), await ledger.unreadable_diffs(Market.USDM)
+    await ledger.close()
+    assert spot == {}
+    assert list(usdm.values()) == ["BTCUSDT"]
 
 
 def test_a_lost_connection_is_an_error_once_and_then_opened_again(url: str) -> None:

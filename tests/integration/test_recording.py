@@ -146,6 +146,31 @@ def test_a_database_that_is_away_costs_no_memory_and_no_row(tmp_path: Path) -> N
         server.stop()
 
 
+def test_a_diff_that_only_the_loader_finds_unreadable_brings_a_fresh_snapshot(
+    tmp_path: Path, database_url: str
+) -> None:
+    with (
+        SimulatorProgram(tmp_path / "simulator.log", "--symbols-spot", "0", "--symbols-usdm", "2") as simulator,
+        RecorderProgram(
+            tmp_path,
+            {"DB_URL": database_url, **simulator.environment(), "SYMBOLS_SPOT": "", "SYMBOLS_FUTURES": "BTCUSDT"},
+        ) as recorder,
+    ):
+        wait_until(partial(has_more, database_url, "book_snapshots", 0), within_s=30, what="the book is in sync")
+        # A pause, so that the ledger was looked at before the fault.
+        wait_until(partial(has_more, database_url, "depth_diffs", 80), within_s=30, what="diffs arrive")
+        simulator.control("malform?pattern=usdm:btcusdt@depth*&count=1&kind=types")
+        wait_until(partial(has_more, database_url, "book_snapshots", 1), within_s=30, what="a fresh snapshot is there")
+        rows = count(database_url, "depth_diffs")
+        wait_until(partial(has_more, database_url, "depth_diffs", rows + 5), within_s=30, what="diffs go on")
+        assert recorder.stop(within_s=10) == 0
+        with psycopg.connect(database_url) as connection:
+            snapshots = read_snapshots(connection, Market.USDM, "BTCUSDT")
+            assert replay(Market.USDM, snapshots, read_diffs(connection, Market.USDM, "BTCUSDT")) is not None
+            causes = connection.execute("select cause from gaps where stream like 'depth%'").fetchall()
+    assert causes == [("unparsable_frame",)]
+
+
 def has_more(url: str, table: str, floor: int) -> bool:
     return count(url, table) > floor
 

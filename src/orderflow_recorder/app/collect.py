@@ -18,7 +18,7 @@ from orderflow_recorder.app.ledger import LedgerInThread
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
 from orderflow_recorder.binance.feed import BinanceFeed
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
-from orderflow_recorder.collector import Collector, Healer, Intake, MarketClient, MarketPlan, SocketTimes
+from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
 from orderflow_recorder.core.budget import RequestBudget
 from orderflow_recorder.domain.errors import JournalLockedError
 from orderflow_recorder.domain.events import EventKind
@@ -137,12 +137,11 @@ def _client(
         market, settings.rest_base_url(market), clock=clock, budget=budget, verify=context, random=random.random
     )
     stack.push_async_callback(venue.close)
-    healer = None
+    ledger = None
     if settings.db_url:
         ledger = LedgerInThread(PostgresLedger(settings.db_url))
         stack.push_async_callback(ledger.close)
-        healer = Healer(market, venue, ledger, intake, clock, random=random.random)
-    return MarketClient(plan, feed, venue, intake, clock, random=random.random, healer=healer)
+    return MarketClient(plan, feed, venue, intake, clock, random=random.random, ledger=ledger)
 
 
 def tls_context(*, verify: bool) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
 """The gap ledger beside the event loop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orderflow_recorder.app.threads import in_thread
@@ -27,6 +27,14 @@ class LedgerInThread:
             SinkError: The database is away, or refuses.
         """
         return await in_thread(lambda: self._ledger.open_gaps(market))
+
+    async def unreadable_diffs(self, market: Market) -> Mapping[int, str]:
+        """Return the newest gaps that a book diff left which nobody could read: symbol by gap id.
+
+        Raises:
+            SinkError: The database is away, or refuses.
+        """
+        return await in_thread(lambda: self._ledger.unreadable_diffs(market))
 
     async def close(self) -> None:
         """Release the connection."""

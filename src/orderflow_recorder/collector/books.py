@@ -117,6 +117,12 @@ class BookKeeper:
             if book.sync.state is SyncState.SYNCED:
                 self._enqueue(REFRESH, wire)
 
+    def refresh(self, symbol: str) -> None:
+        """Ask for a fresh snapshot of the book of ``symbol``; its epoch goes on."""
+        for wire, book in self._books.items():
+            if book.symbol == symbol:
+                self._enqueue(URGENT, wire)
+
     async def run(self) -> None:
         """Serve snapshot requests until cancelled."""
         self._wanted = asyncio.PriorityQueue()

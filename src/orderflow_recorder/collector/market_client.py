@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from loguru import logger
 
+from orderflow_recorder.collector.book_repair import BookRepair
 from orderflow_recorder.collector.books import BookKeeper
 from orderflow_recorder.collector.clock_watch import OffsetWatch
 from orderflow_recorder.collector.healer import Healer
@@ -20,6 +21,7 @@ from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.domain.streams import Stream, StreamKind
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.ports.feed import Feed
+from orderflow_recorder.ports.ledger import CollectorLedger
 from orderflow_recorder.ports.venue import Venue
 
 
@@ -49,7 +51,7 @@ class MarketClient:
         intake: Where everything is journaled.
         clock: Time.
         random: Uniform numbers in [0, 1), for jitter.
-        healer: Fills holes from REST; none where there is no ledger to tell them.
+        ledger: Tells what is missing, to be healed; none where there is no database.
     """
 
     def __init__(
@@ -61,11 +63,10 @@ class MarketClient:
         clock: Clock,
         *,
         random: Callable[[], float],
-        healer: Healer | None = None,
+        ledger: CollectorLedger | None = None,
     ) -> None:
         """Connect nothing yet."""
         self.plan = plan
-        self._healer = healer
         self._feed = feed
         self._venue = venue
         self._intake = intake
@@ -74,6 +75,10 @@ class MarketClient:
         self._books = BookKeeper(plan.market, venue, intake, clock, random=random)
         self._symbols = SymbolFollower(plan.market, plan.symbols, venue, intake)
         self._clock_offset = OffsetWatch(venue, intake, clock)
+        self._healer = self._repair = None
+        if ledger is not None:
+            self._healer = Healer(plan.market, venue, ledger, intake, clock, random=random)
+            self._repair = BookRepair(plan.market, ledger, self._books, clock)
         self._slots: list[Slot] = []
         self._log = logger.bind(market=str(plan.market))
 
@@ -110,8 +115,9 @@ class MarketClient:
             group.create_task(self._follow(group))
             group.create_task(self._refresh_books())
             group.create_task(self._clock_offset.run())
-            if self._healer is not None:
+            if self._healer is not None and self._repair is not None:
                 group.create_task(self._healer.run())
+                group.create_task(self._repair.run())
 
     # What sockets need (the `Around` protocol).
 

@@ -1,6 +1,6 @@
-"""The gap ledger as the healer sees it."""
+"""The gap ledger as the collector sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orderflow_recorder.domain.gaps import OpenGap
@@ -20,3 +20,20 @@ class Ledger(Protocol):
             SinkRefusedError: A person must act; the loader says so.
         """
         ...
+
+
+class DiffLedger(Protocol):
+    """Tells which books have a hole that their sync state knows nothing of."""
+
+    async def unreadable_diffs(self, market: Market) -> Mapping[int, str]:
+        """Return the newest gaps that a book diff left which nobody could read: symbol by gap id.
+
+        Raises:
+            SinkUnavailableError: The database is away; try again later.
+            SinkRefusedError: A person must act; the loader says so.
+        """
+        ...
+
+
+class CollectorLedger(Ledger, DiffLedger, Protocol):
+    """Everything that the collector asks of the ledger."""

@@ -1,6 +1,6 @@
 """Reads the gap ledger for those who heal; changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any, Final, LiteralString
 
@@ -29,6 +29,15 @@ ORDER BY from_time, gap_id
 LIMIT %(limit)s
 """
 
+# The newest suffice: they are looked at every few seconds, and older ones were acted on.
+_UNREADABLE: Final[LiteralString] = """
+SELECT gap_id, symbol
+FROM public.gaps
+WHERE market = %(market)s AND stream LIKE 'depth%%' AND cause = 'unparsable_frame' AND status <> 'healed'
+ORDER BY gap_id DESC
+LIMIT 1000
+"""
+
 
 class PostgresLedger:
     """The ledger of one database; connects when asked, and again when the connection is lost.
@@ -53,18 +62,30 @@ class PostgresLedger:
             SinkUnavailableError: Try again later.
             SinkRefusedError: A person must act.
         """
-        with self._lock:
-            try:
-                rows = self._open().execute(_OPEN, {"market": market, "limit": _LIMIT}).fetchall()
-            except psycopg.Error as error:
-                self._close()
-                raise sink_error(error, redact_url(self._url)) from error
+        rows = self._read(_OPEN, {"market": market, "limit": _LIMIT})
         return [OpenGap(row[0], market, *row[1:]) for row in rows]
+
+    def unreadable_diffs(self, market: Market) -> Mapping[int, str]:
+        """Return the newest gaps that a book diff left which nobody could read: symbol by gap id.
+
+        Raises:
+            SinkUnavailableError: Try again later.
+            SinkRefusedError: A person must act.
+        """
+        return dict(self._read(_UNREADABLE, {"market": market}))
 
     def close(self) -> None:
         """Release the connection. Idempotent."""
         with self._lock:
             self._close()
+
+    def _read(self, query: LiteralString, parameters: Mapping[str, object]) -> list[Any]:
+        with self._lock:
+            try:
+                return self._open().execute(query, parameters).fetchall()
+            except psycopg.Error as error:
+                self._close()
+                raise sink_error(error, redact_url(self._url)) from error
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None:
