@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,11 @@ def events(url: str) -> Counter[str]:
     """Return how often each event happened."""
     with psycopg.connect(url) as connection:
         return Counter(dict(connection.execute("select event, count(*) from sync_events group by 1").fetchall()))
+
+
+def rotated(url: str, times: int) -> Callable[[], bool]:
+    """Return what says whether sockets were replaced that often."""
+    return lambda: events(url)["rotated"] >= times
 
 
 def gaps(url: str) -> list[tuple[object, ...]]:
@@ -86,14 +91,10 @@ def test_an_announced_shutdown_loses_no_id_and_leaves_no_gap(tmp_path: Path, dat
         settings = {"DB_URL": database_url, **simulator.environment(), **SETTINGS}
         settings |= {"SYMBOLS_SPOT": "BTCUSDT", "SYMBOLS_FUTURES": ""}
         with RecorderProgram(tmp_path, settings) as recorder:
-            for rotated in range(1, 3):
+            for times in range(1, 3):
                 wait_until(lambda: simulator.control("status")["started"], within_s=30, what="playback begins")
                 simulator.control("shutdown_notice?seconds=10")
-                wait_until(
-                    partial(has_rotated, database_url, rotated),
-                    within_s=20,
-                    what="the socket is replaced",
-                )
+                wait_until(rotated(database_url, times), within_s=20, what="the socket is replaced")
             simulator.wait_finished(within_s=60)
             wait_until(loaded(database_url, expected), within_s=30, what="every row is in the database")
             assert recorder.stop(within_s=10) == 0
@@ -103,7 +104,3 @@ def test_an_announced_shutdown_loses_no_id_and_leaves_no_gap(tmp_path: Path, dat
     assert_exact(database_url, expected)
     assert gaps(database_url) == []
     assert holes(database_url, expected) == []
-
-
-def has_rotated(url: str, times: int) -> bool:
-    return events(url)["rotated"] >= times

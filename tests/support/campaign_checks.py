@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 
 from tests.support.captures import QUERIES, Expected, lines
-from tests.support.naive_ledger import Ledger, not_healed, problems, read_ledger, sent, spent_ids, strangers
+from tests.support.naive_ledger import not_healed, problems, read_ledger, sent, spent_ids, strangers
 from tests.support.processes import COMMAND
 
 _VERIFY_S: Final = 120
@@ -43,14 +43,20 @@ def check_any_time(url: str, truth: Truth) -> list[str]:
 
 def check_at_the_end(url: str, truth: Truth, journal: Sequence[Path]) -> list[str]:
     """Return what is not right when everything is loaded and healed: beside the above, contents and completeness."""
-    ledger: Ledger = read_ledger(url)
-    return [*check_any_time(url, truth), *not_healed(ledger, truth.ledger), *_contents(url, truth.rows, journal)]
+    ledger = read_ledger(url)
+    return [
+        *problems(ledger, spent_ids(journal)),
+        *strangers(ledger, truth.ledger),
+        *not_healed(ledger, truth.ledger),
+        *_contents(url, truth.rows, journal),
+        *verify(url, journal[0].parent),
+    ]
 
 
-def verify(url: str) -> list[str]:
+def verify(url: str, *journals: Path) -> list[str]:
     """Return the counter-example of ``orderflow-recorder verify``, if it finds one."""
     ended = subprocess.run(
-        [*COMMAND, "verify"],
+        [*COMMAND, "verify", *(f"--journal={journal}" for journal in journals)],
         env={**os.environ, "DB_URL": url},
         capture_output=True,
         text=True,

@@ -40,7 +40,7 @@ SETTINGS: Final = {
     "SNAPSHOT_REFRESH_S": "30",
 }
 _PATIENCE_S: Final = 40.0
-_MOST_DEATHS: Final = 3
+_MOST_DEATHS: Final = 2
 """Of one child, before the recorder is started anew: the supervisor waits longer after each."""
 
 
