@@ -140,8 +140,6 @@ def run(settings: Settings) -> int:
         logger.info("orderflow-recorder {}: {}", __version__, _plan(settings))
         for line in unknown_names():
             logger.warning("{}", line)
-        if settings.window_start_hhmm:
-            logger.warning("WINDOW_*: this version has no recording windows yet, it records all the time")
         try:
             asyncio.run(_until_signal(settings, take_line, show))
         except OrderflowError as error:
