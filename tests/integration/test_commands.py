@@ -122,8 +122,8 @@ def test_a_journal_loaded_into_an_empty_database_makes_the_same_tables(
         assert done.returncode == 0, done.stderr
         assert summary(empty_database_url) == summary(database_url)
     with connect(empty_database_url) as connection:
-        positions = connection.execute("SELECT instance FROM loader_positions").fetchall()
-    assert positions == [(position_key(journal),)]
+        positions = connection.execute("SELECT instance, sink FROM loader_positions").fetchall()
+    assert positions == [("main", position_key(journal))]
 
 
 def summary(url: str) -> list[StreamSummary]:

@@ -55,7 +55,10 @@ Rows = dict[tuple[str, str, int], tuple[Any, ...]]
 
 
 class Expected:
-    """The rows that a capture (or journal) must become, by (market, symbol, id), receive times aside."""
+    """The rows that a capture (or journal) must become, by (market, symbol, id), receive times aside.
+
+    Of an id that came twice the first is the row.
+    """
 
     def __init__(self) -> None:
         """Expect nothing yet."""
@@ -71,29 +74,32 @@ class Expected:
             for line in lines(path):
                 if line["k"] == "ws" and "stream" in line["d"]:
                     expected.take(line["market"], line["d"]["stream"], line["d"]["data"])
+                elif line["k"] == "rest" and isinstance(line["d"], list):
+                    for row in line["d"]:
+                        expected.heal(line["market"], line["symbol"], row)
         return expected
+
+    def heal(self, market: str, symbol: str, row: dict[str, Any]) -> None:
+        """Expect the row of a REST trade or aggregate trade; spot answers in microseconds."""
+        time = EPOCH + timedelta(microseconds=row["T" if "a" in row else "time"] * (1 if market == "spot" else 1000))
+        if "a" in row:
+            numbers = (row["f"], row["l"], Decimal(row["p"]), Decimal(row["q"]))
+            self.agg_trades.setdefault((market, symbol, row["a"]), (*numbers, row["m"], time, None))
+        else:
+            columns = (Decimal(row["price"]), Decimal(row["qty"]), row["isBuyerMaker"], time, None)
+            self.trades.setdefault((market, symbol, row["id"]), columns)
 
     def take(self, market: str, stream: str, data: dict[str, Any]) -> None:
         """Expect the row of one frame."""
         name = stream.split("@", 1)[1]
         if name == "trade" and Decimal(data["p"]) != 0:
-            self.trades[market, data["s"], data["t"]] = (
-                Decimal(data["p"]),
-                Decimal(data["q"]),
-                data["m"],
-                moment(data["T"]),
-                moment(data["E"]),
-            )
+            key = (market, data["s"], data["t"])
+            times = (moment(data["T"]), moment(data["E"]))
+            self.trades.setdefault(key, (Decimal(data["p"]), Decimal(data["q"]), data["m"], *times))
         elif name == "aggTrade":
-            self.agg_trades[market, data["s"], data["a"]] = (
-                data["f"],
-                data["l"],
-                Decimal(data["p"]),
-                Decimal(data["q"]),
-                data["m"],
-                moment(data["T"]),
-                moment(data["E"]),
-            )
+            key = (market, data["s"], data["a"])
+            numbers = (data["f"], data["l"], Decimal(data["p"]), Decimal(data["q"]))
+            self.agg_trades.setdefault(key, (*numbers, data["m"], moment(data["T"]), moment(data["E"])))
         elif name.startswith("depth@") or name == "depth":
             self.depth_diffs[market, data["s"], data["u"]] = (
                 data["U"],
