@@ -31,7 +31,8 @@ def trades(query: RestQuery, tape: Tape[TapeTrade], now: int) -> list[dict[str, 
     chosen = tape.all() if first is None else tape.from_id(first)
     real = [trade for trade in chosen if not trade.spent]
     if historical and query.market is Market.USDM:
-        real = [trade for trade in real if trade.time >= now - 31 * 24 * _HOUR_US]
+        oldest = _newest(tape, now) - 31 * 24 * _HOUR_US
+        real = [trade for trade in real if trade.time >= oldest]
     page = real[-limit:] if first is None else real[:limit]
     return [_trade(query, trade) for trade in page]
 
@@ -60,10 +61,17 @@ def agg_trades(query: RestQuery, tape: Tape[TapeAggTrade], now: int) -> list[dic
             raise Refusal(400, -1127, "More than 1 hours between startTime and endTime.")
     chosen = tape.from_id(first) if first is not None else tape.between(start, end)
     if query.market is Market.USDM:
-        chosen = [agg for agg in chosen if agg.time >= now - _AGG_TRADES_AGE_US]
+        oldest = _newest(tape, now) - _AGG_TRADES_AGE_US
+        chosen = [agg for agg in chosen if agg.time >= oldest]
     # Without a place to begin, the newest are meant; with only an end, those before it.
     forward = first is not None or start is not None
     return [_agg_trade(query, agg) for agg in (chosen[:limit] if forward else chosen[-limit:])]
+
+
+def _newest(tape: Tape[TapeTrade] | Tape[TapeAggTrade], now: int) -> int:
+    """Return the time that age counts from: recordings of different years may be played side by side."""
+    entries = tape.all()
+    return min(now, entries[-1].time) if entries else now
 
 
 def _limit(query: RestQuery, *, most: int) -> int:

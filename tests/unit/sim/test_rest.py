@@ -133,6 +133,14 @@ def test_futures_agg_trades_are_gone_after_48_hours(truth: Truth) -> None:
     assert [each["a"] for each in page] == [55, 56, 57, 58, 59, 60]
 
 
+def test_age_counts_from_the_symbols_own_newest_trade(truth: Truth) -> None:
+    later = 1_700_000_000_000 + 365 * 24 * HOUR_MS
+    truth.apply(played(USDM, "ethusdt@bookTicker", {"e": "bookTicker", "E": later, "T": later, "s": "ETHUSDT", "u": 1}))
+    assert truth.time(USDM) == later * 1000
+    _, page = asked(truth, "/fapi/v1/aggTrades", symbol="BTCUSDT", fromId=50)
+    assert [each["a"] for each in page] == list(range(50, 60)), "recordings of two years, played side by side"
+
+
 def test_spot_times_come_in_microseconds_on_request(truth: Truth) -> None:
     unit = {"X-MBX-TIME-UNIT": "MICROSECOND"}
     assert asked(truth, "/api/v3/trades", unit, symbol="BTCUSDT", limit=1)[1][0]["time"] == 1_700_000_000_119_000
