@@ -35,14 +35,14 @@ TABLES = (
 )
 
 HYPERTABLES = (
-    Hypertable("trades", time="trade_time", order="trade_id", chunk_hours=6),
-    Hypertable("agg_trades", time="trade_time", order="agg_trade_id", chunk_hours=6),
-    Hypertable("depth_diffs", time="event_time", order="final_update_id", chunk_hours=1),
-    Hypertable("book_snapshots", time="receive_time", order="last_update_id", chunk_hours=24),
-    Hypertable("book_tops", time="receive_time", order="last_update_id", chunk_hours=1),
-    Hypertable("book_tickers", time="receive_time", order="update_id", chunk_hours=1),
-    Hypertable("mark_prices", time="event_time", order=None, chunk_hours=24),
-    Hypertable("liquidations", time="event_time", order="side", chunk_hours=24 * 7),
+    Hypertable("trades", time="trade_time", order=("trade_id",), chunk_hours=6),
+    Hypertable("agg_trades", time="trade_time", order=("agg_trade_id",), chunk_hours=6),
+    Hypertable("depth_diffs", time="event_time", order=("final_update_id",), chunk_hours=1),
+    Hypertable("book_snapshots", time="receive_time", order=("last_update_id", "source"), chunk_hours=24),
+    Hypertable("book_tops", time="receive_time", order=("last_update_id", "source"), chunk_hours=1),
+    Hypertable("book_tickers", time="receive_time", order=("update_id",), chunk_hours=1),
+    Hypertable("mark_prices", time="event_time", order=(), chunk_hours=24),
+    Hypertable("liquidations", time="event_time", order=("side",), chunk_hours=24 * 7),
 )
 
 

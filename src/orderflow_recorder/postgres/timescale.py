@@ -34,13 +34,14 @@ class Hypertable(msgspec.Struct, frozen=True):
     Attributes:
         table: Name in schema public.
         time: The column that chunks are cut by; part of the table's unique index.
-        order: The column that orders rows of the same time in a compressed chunk, if any.
+        order: The columns that order rows of the same time in a compressed chunk: what market, symbol
+            and time leave of the unique index, so that a late row is looked for in few batches.
         chunk_hours: Length of a chunk, h.
     """
 
     table: str
     time: str
-    order: str | None
+    order: tuple[str, ...]
     chunk_hours: int
 
 
@@ -105,8 +106,7 @@ def _create(connection: "Connection", hypertable: Hypertable) -> None:
 
 def _compress(connection: "Connection", hypertable: Hypertable) -> None:
     """Set compression in the words that old and new (2.18 columnstore) versions both know."""
-    columns = [hypertable.time] if hypertable.order is None else [hypertable.time, hypertable.order]
-    order = ", ".join(columns)
+    order = ", ".join((hypertable.time, *hypertable.order))
     try:
         with connection.begin_nested():
             # Identifiers come from the revision, not from input; ALTER TABLE takes no parameters.
