@@ -135,7 +135,18 @@ def test_futures_agg_trades_are_gone_after_48_hours(truth: Truth) -> None:
 
 def test_age_counts_from_the_symbols_own_newest_trade(truth: Truth) -> None:
     later = 1_700_000_000_000 + 365 * 24 * HOUR_MS
-    truth.apply(played(USDM, "ethusdt@bookTicker", {"e": "bookTicker", "E": later, "T": later, "s": "ETHUSDT", "u": 1}))
+    depth_of_another = {
+        "e": "depthUpdate",
+        "E": later,
+        "T": later,
+        "s": "ETHUSDT",
+        "U": 1,
+        "u": 2,
+        "pu": 0,
+        "b": [],
+        "a": [],
+    }
+    truth.apply(played(USDM, "ethusdt@depth@100ms", depth_of_another))
     assert truth.time(USDM) == later * 1000
     _, page = asked(truth, "/fapi/v1/aggTrades", symbol="BTCUSDT", fromId=50)
     assert [each["a"] for each in page] == list(range(50, 60)), "recordings of two years, played side by side"
