@@ -91,7 +91,7 @@ class Expected:
 
     def take(self, market: str, stream: str, data: dict[str, Any]) -> None:
         """Expect the row of one frame."""
-        name = stream.split("@", 1)[1]
+        name = stream.partition("@")[2]  # empty for the venue's own announcements
         if name == "trade" and Decimal(data["p"]) != 0:
             key = (market, data["s"], data["t"])
             times = (moment(data["T"]), moment(data["E"]))
