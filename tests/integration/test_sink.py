@@ -292,3 +292,13 @@ def test_futures_and_spot_ids_do_not_meet(writer: Writer, connection: psycopg.Co
     batch: Sequence[Record] = [records.trade(1), records.trade(1, market=Market.USDM), records.trade(1, symbol="X")]
     assert writer.write(*batch) == WriteResult(3, 0)
     assert trade_ids(connection) == [1, 1, 1]
+
+
+def test_a_recorder_that_froze_does_not_keep_the_ledger_locked(database_url: str) -> None:
+    sink = PostgresSink(database_url)
+    sink.open("main")
+    connection = sink._connection  # noqa: SLF001  # what a session is set to is seen nowhere else
+    assert connection is not None
+    row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+    sink.close()
+    assert row == ("1min",)

@@ -126,7 +126,8 @@ class Healer:
                 return None
             newest = await self._venue.latest_id(request.symbol, request.stream)
             if newest is None or newest < beyond[-1].last:
-                self._rest(request, beyond, LATE_S)
+                # Of a symbol without any trade in the venue's memory nothing is to be expected soon.
+                self._rest(request, beyond, LATE_S if newest is not None else LOAD_PATIENCE_S)
                 return None
             # The venue is past these ids. Asked once more, because it may have got there just now.
             again_from = beyond[0].first

@@ -77,6 +77,8 @@ class PostgresSink:
             require_server(connection, self._address)
             self._require_schema(connection)
             connection.execute("SET synchronous_commit TO off")
+            # A host that froze in mid-transaction must not keep the ledger locked for other recorders.
+            connection.execute("SET idle_in_transaction_session_timeout TO '60s'")
             position = find_position(connection, instance, self.name)
             self._interrupted_at = last_interruption(connection, instance)
         except psycopg.Error as error:

@@ -152,6 +152,16 @@ async def test_ids_that_rest_does_not_have_yet_are_asked_for_again_soon(spot: Be
     assert spot.refused() == []
 
 
+async def test_a_symbol_without_any_trade_in_the_venues_memory_is_asked_about_seldom(usdm: Bench) -> None:
+    usdm.ledger.miss(USDM, "aggTrade", 5, 6)
+    assert await usdm.healer.look() == 1
+    await usdm.clock.advance(60)
+    assert await usdm.healer.look() == 0
+    await usdm.clock.advance(600)
+    assert await usdm.healer.look() == 1
+    assert usdm.refused() == []
+
+
 async def test_a_refusal_is_on_record_in_the_venues_words(spot: Bench) -> None:
     spot.ledger.miss(SPOT, "trade", 200, 210)
     spot.ledger.gaps = [msgspec.structs.replace(gap, symbol="NOPEUSDT") for gap in spot.ledger.gaps]
