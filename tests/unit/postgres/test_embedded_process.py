@@ -1,6 +1,7 @@
 """Whose a process is: nothing is signalled that is not proven to be ours."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def test_an_unrelated_process_is_other_and_is_not_signalled(tmp_path: Path, slee
     assert sleeper.poll() is None
 
 
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """Let children die of SIGINT, even where the tests run in the background of a script and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_interrupts")
 def test_a_process_called_postgres_in_another_folder_is_other(tmp_path: Path) -> None:
     data_dir, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
     data_dir.mkdir()
