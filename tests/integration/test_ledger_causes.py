@@ -1,36 +1,11 @@
 """Why the ledger says something is missing, and streams without ids, on a real database."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.ports.sink import WriteResult
-from orderflow_recorder.postgres.connection import connect
 from tests.support import records
 from tests.support.ledger_writer import SECOND, Ledger, Recorder, event, received, trades
 from tests.support.records import NOON
-
-
-@pytest.fixture
-def main(database_url: str) -> Iterator[Recorder]:
-    recorder = Recorder(database_url)
-    yield recorder
-    recorder.sink.close()
-
-
-@pytest.fixture
-def second(database_url: str) -> Iterator[Recorder]:
-    recorder = Recorder(database_url, "second")
-    yield recorder
-    recorder.sink.close()
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    with connect(database_url) as connection:
-        yield Ledger(connection)
 
 
 def test_the_cause_is_what_the_recorder_said_between_the_two_records(main: Recorder, ledger: Ledger) -> None:

@@ -1,6 +1,5 @@
 """The ledger in the sink's transaction: what is registered, and what becomes of it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,32 +10,11 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.ports.sink import Batch, WriteResult
-from orderflow_recorder.postgres.connection import connect
 from tests.support import records
 from tests.support.ledger_writer import SECOND, Ledger, Recorder, event, from_rest, received, trades
 from tests.support.records import NOON
 
 DEPTH_LOST = "the venue serves no past book changes; the book is whole again from the next snapshot"
-
-
-@pytest.fixture
-def main(database_url: str) -> Iterator[Recorder]:
-    recorder = Recorder(database_url)
-    yield recorder
-    recorder.sink.close()
-
-
-@pytest.fixture
-def second(database_url: str) -> Iterator[Recorder]:
-    recorder = Recorder(database_url, "second")
-    yield recorder
-    recorder.sink.close()
-
-
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    with connect(database_url) as connection:
-        yield Ledger(connection)
 
 
 def test_what_goes_on_is_covered_and_nothing_is_missing(main: Recorder, ledger: Ledger) -> None:

@@ -164,7 +164,7 @@ class Collector:
         self._state, self._last_error = "disk full", str(error)
         logger.error("{}", error)
         detail = {"path": error.path, "free_bytes": error.free_bytes, "needed_bytes": error.needed_bytes}
-        self._writer.append_last_words(self._intake.make_event(EventKind.DISK_FULL, detail=detail))
+        self._intake.last_words(EventKind.DISK_FULL, detail)
         while not stop.is_set():
             nap = asyncio.create_task(self._clock.sleep(RESUME_POLL_S))
             await asyncio.wait([nap, stopping], return_when=asyncio.FIRST_COMPLETED)

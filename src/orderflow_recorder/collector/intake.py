@@ -60,27 +60,12 @@ class Intake:
         self._writer.append_rest(answer)
         self.counters.rest_answers += 1
 
-    def make_event(
-        self,
-        kind: EventKind,
-        *,
-        market: Market | None = None,
-        symbol: str | None = None,
-        connection: int | None = None,
-        epoch: int | None = None,
-        detail: Mapping[str, Any] | None = None,
-    ) -> RecorderEvent:
-        """Return an event of this run, happening now."""
-        return RecorderEvent(
-            time=self._clock.now_ns(),
-            event=kind,
-            instance=self._instance,
-            run_id=self._run_id,
-            market=market,
-            symbol=symbol,
-            connection=connection,
-            epoch=epoch,
-            detail=dict(detail or {}),
+    def last_words(self, kind: EventKind, detail: Mapping[str, Any]) -> None:
+        """Put an event on record although the disk is full, from the journal's reserve; never raises."""
+        self._writer.append_last_words(
+            RecorderEvent(
+                time=self._clock.now_ns(), event=kind, instance=self._instance, run_id=self._run_id, detail=dict(detail)
+            )
         )
 
     def event(
@@ -95,6 +80,16 @@ class Intake:
     ) -> None:
         """Append an event of this run, happening now."""
         self._writer.append_event(
-            self.make_event(kind, market=market, symbol=symbol, connection=connection, epoch=epoch, detail=detail)
+            RecorderEvent(
+                time=self._clock.now_ns(),
+                event=kind,
+                instance=self._instance,
+                run_id=self._run_id,
+                market=market,
+                symbol=symbol,
+                connection=connection,
+                epoch=epoch,
+                detail=dict(detail or {}),
+            )
         )
         self.counters.events += 1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.domain.streams import Stream, StreamKind, stream_kind
+from orderflow_recorder.domain.streams import Stream
 
 
 class SocketTimes(msgspec.Struct, frozen=True):
@@ -46,14 +46,6 @@ class MarketPlan(msgspec.Struct, frozen=True):
     times: SocketTimes
     snapshot_refresh_s: float = 3600.0
     follow_s: float = 3600.0
-
-    @property
-    def diff_stream_name(self) -> str | None:
-        """Return the diff-depth stream whose book is kept in sync, if one is recorded."""
-        for name in self.stream_names:
-            if stream_kind(self.market, name) is StreamKind.DEPTH:
-                return name
-        return None
 
     def streams(self, symbols: Iterable[str]) -> list[Stream]:
         """Return every stream of ``symbols``, a symbol's streams side by side."""

@@ -36,8 +36,3 @@ def test_no_stream_is_lost_and_no_socket_is_over_its_limit(count: int, limit: in
         shares = [len(members) for name, members in sockets if name == route]
         assert not shares or max(shares) - min(shares) <= 1
         assert len(shares) == -(-count // limit)
-
-
-def test_only_the_diff_stream_keeps_a_book() -> None:
-    assert plan("depth5@100ms", "aggTrade").diff_stream_name is None
-    assert plan("depth5@100ms", "depth@100ms").diff_stream_name == "depth@100ms"
