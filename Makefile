@@ -7,14 +7,17 @@ POETRY_VERSION := 2.5.1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INTEROP := $(VENV)/.interop
 POETRY := .poetry/bin/poetry
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check lint format types clean
+.PHONY: help install interop run demo test check lint format types clean
 
 help:  ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 install: $(INSTALLED)  ## Put the locked environment into .venv
+
+interop: $(INTEROP)  ## Add the tools that exports are proven with: hftbacktest, nautilus_trader
 
 run: install  ## Record BTCUSDT and ETHUSDT of both markets (settings: .env, see .env.example)
 	@exec $(BIN)/orderflow-recorder run
@@ -25,7 +28,7 @@ demo: install  ## Record a simulated market for 30 s and show what was recorded;
 test: install  ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: lint types test  ## Everything that must be clean: lint, format, types, import contracts, tests
+check: interop lint types test  ## Everything that must be clean: lint, format, types, import contracts, tests
 
 lint: install  ## Check style, format and import contracts
 	$(BIN)/ruff check
@@ -54,4 +57,8 @@ $(POETRY):
 
 $(INSTALLED): poetry.lock pyproject.toml poetry.toml | $(POETRY)
 	@unset VIRTUAL_ENV CONDA_PREFIX; eval "$$(.poetry/bin/python tools/pip_settings.py)"; $(POETRY) sync --no-interaction
+	@touch $@
+
+$(INTEROP): $(INSTALLED)
+	@unset VIRTUAL_ENV CONDA_PREFIX; eval "$$(.poetry/bin/python tools/pip_settings.py)"; $(POETRY) sync --no-interaction --with interop
 	@touch $@
