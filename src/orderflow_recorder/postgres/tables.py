@@ -73,6 +73,8 @@ book_snapshots = sa.Table(
     text_column("source", "rest (the venue's answer) or checkpoint (rebuilt by us)"),
     receive_time_column(),
     *side_columns(),
+    number_column("known_bid", "The book is complete down to this price; null: to its outermost price", nullable=True),
+    number_column("known_ask", "The book is complete up to this price; null: to its outermost price", nullable=True),
     natural_key("book_snapshots", "market", "symbol", "receive_time", "last_update_id", "source"),
     comment="Full books, best level first (REST depth); beyond the outermost price the book is unknown, not empty",
 )
