@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
+from orderflow_recorder.app.durations import too_short
 from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import UnknownStreamError
 from orderflow_recorder.domain.market import Market
@@ -137,7 +138,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
     Args:
         values: Validated settings by field name.
     """
-    found = [*_markets(values), *_window(values)]
+    found = [*_markets(values), *_window(values), *too_short(values)]
     for small, large in (
         ("ws_reconnect_backoff_s", "ws_reconnect_backoff_max_s"),
         ("loader_backoff_s", "loader_backoff_max_s"),

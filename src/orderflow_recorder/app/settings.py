@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orderflow_recorder.app import setting_rules as rules
+from orderflow_recorder.app.durations import check_compress_after, check_duration
 from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
@@ -23,6 +24,7 @@ from orderflow_recorder.postgres.connection import normalise_url
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_list)]
 Symbols: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_symbols)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
+Duration: TypeAlias = Annotated[str, BeforeValidator(check_duration)]
 
 ALL_SYMBOLS = "*"
 
@@ -79,6 +81,14 @@ class Settings(BaseSettings):
     ws_streams_per_socket: Annotated[int, Field(ge=1, le=1024)] = 200
     snapshot_refresh_s: Annotated[float, Field(ge=1)] = 3600
     insecure_tls: bool = False
+
+    compress_after: Annotated[str, BeforeValidator(check_compress_after)] = ""
+    retain_trades: Duration = ""
+    retain_depth: Duration = ""
+    retain_tops: Duration = ""
+    retain_prices: Duration = ""
+    retain_candles: Duration = ""
+    retain_events: Duration = ""
 
     window_tz: str = ""
     window_start_hhmm: str = ""

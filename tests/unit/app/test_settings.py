@@ -156,6 +156,36 @@ def test_lists_of_symbols(monkeypatch: pytest.MonkeyPatch, text: str, symbols: t
             "WINDOW_END_DAY_OFFSET: expected 0 because 0800 to 0900 of the next day is over a day, got 1",
         ),
         ({"WINDOW_END_DAY_OFFSET": "2"}, "WINDOW_END_DAY_OFFSET: expected at most 1, got '2'"),
+        (
+            {"RETAIN_TRADES": "ninety days"},
+            (
+                "RETAIN_TRADES: expected a duration such as 90d, 12h or 4w (m minutes, h hours, d days, w weeks), "
+                "got 'ninety days'"
+            ),
+        ),
+        (
+            {"COMPRESS_AFTER": "0d"},
+            (
+                "COMPRESS_AFTER: expected a duration such as 90d, 12h or 4w (m minutes, h hours, d days, w weeks), "
+                "or off for never, got '0d'"
+            ),
+        ),
+        (
+            {"RETAIN_DEPTH": "6000w"},
+            "RETAIN_DEPTH: expected at most a hundred years; empty means for ever, got '6000w'",
+        ),
+        (
+            {"RETAIN_DEPTH": "30m"},
+            "RETAIN_DEPTH: expected at least 1h, got 30m: a book is rebuilt from what came before",
+        ),
+        (
+            {"RETAIN_TRADES": "47H"},
+            "RETAIN_TRADES: expected at least 2d, got 47h: healing and candles look two days back",
+        ),
+        (
+            {"COMPRESS_AFTER": "59m"},
+            "COMPRESS_AFTER: expected at least 1h, got 59m: rows still arrive for the last hour",
+        ),
         ({"WINDOW_TZ": "Mars/Base"}, "WINDOW_TZ: expected a time zone such as Europe/Berlin, got 'Mars/Base'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
