@@ -24,7 +24,7 @@ WITH window_rows AS (  -- and the neighbours on either side: a hole may lie betw
      WHERE market = :'market' AND symbol = :'symbol' AND :'stream' = 'trade' AND trade_time >= :'end'
      ORDER BY trade_time, trade_id LIMIT 1)
     UNION ALL
-    (SELECT trade_time AS time, agg_trade_id AS first_id, agg_trade_id AS last_id
+    (SELECT trade_time, agg_trade_id, agg_trade_id
      FROM agg_trades
      WHERE market = :'market' AND symbol = :'symbol' AND :'stream' = 'aggTrade' AND trade_time < :'start'
      ORDER BY trade_time DESC, agg_trade_id DESC LIMIT 1)
@@ -39,7 +39,7 @@ WITH window_rows AS (  -- and the neighbours on either side: a hole may lie betw
      WHERE market = :'market' AND symbol = :'symbol' AND :'stream' = 'aggTrade' AND trade_time >= :'end'
      ORDER BY trade_time, agg_trade_id LIMIT 1)
     UNION ALL
-    (SELECT event_time AS time, coalesce(previous_final_update_id + 1, first_update_id) AS first_id, final_update_id AS last_id
+    (SELECT event_time, coalesce(previous_final_update_id + 1, first_update_id), final_update_id
      FROM depth_diffs
      WHERE market = :'market' AND symbol = :'symbol' AND :'stream' ~ '^depth(@|$)' AND event_time < :'start'
      ORDER BY event_time DESC, final_update_id DESC LIMIT 1)
