@@ -36,15 +36,19 @@ class _Side:
         return [(price, self.quantities[price]) for price in prices]
 
 
+def _edge(known: str | None, outermost: Sequence[Decimal]) -> Decimal | None:
+    return next(iter(outermost), None) if known is None else Decimal(known)
+
+
 class OrderBook:
     """Bids and asks of one symbol.
 
     Attributes:
         last_update_id: Id of the snapshot, or final id of the last diff applied.
-        worst_bid: The snapshot's lowest bid; below it the book is unknown, not empty. None where
-            the snapshot had no bids.
-        worst_ask: The snapshot's highest ask; above it the book is unknown, not empty. None where
-            the snapshot had no asks.
+        worst_bid: Down to where the snapshot knows the book, its lowest bid if it does not say; below it
+            the book is unknown, not empty. None where the snapshot had no bids.
+        worst_ask: Up to where the snapshot knows the book, its highest ask if it does not say; above it
+            the book is unknown, not empty. None where the snapshot had no asks.
     """
 
     def __init__(self, snapshot: BookSnapshot) -> None:
@@ -52,8 +56,8 @@ class OrderBook:
         self._bids = _Side(snapshot.bid_prices, snapshot.bid_quantities)
         self._asks = _Side(snapshot.ask_prices, snapshot.ask_quantities)
         self.last_update_id = snapshot.last_update_id
-        self.worst_bid = self._bids.prices[0] if self._bids.prices else None
-        self.worst_ask = self._asks.prices[-1] if self._asks.prices else None
+        self.worst_bid = _edge(snapshot.known_bid, self._bids.prices[:1])
+        self.worst_ask = _edge(snapshot.known_ask, self._asks.prices[-1:])
 
     @classmethod
     def from_snapshot(cls, snapshot: BookSnapshot) -> "OrderBook":

@@ -101,7 +101,7 @@ class DepthDiff(msgspec.Struct, frozen=True, gc=False):
 
 
 class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A full book from REST ``depth``, best level first."""
+    """A full book, best level first: from REST ``depth``, or cut from a local book (checkpoint)."""
 
     market: Market
     symbol: str
@@ -113,10 +113,14 @@ class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
     bid_quantities: list[DecimalText]
     ask_prices: list[DecimalText]
     ask_quantities: list[DecimalText]
+    known_bid: DecimalText | None = None
+    """The book is complete down to this price; none: to its lowest bid."""
+    known_ask: DecimalText | None = None
+    """The book is complete up to this price; none: to its highest ask."""
 
 
 class BookTop(msgspec.Struct, frozen=True, gc=False):
-    """The best 5, 10 or 20 levels (partial depth streams), best first."""
+    """The best levels, best first: 5, 10 or 20 (partial depth streams), or cut from a local book."""
 
     market: Market
     symbol: str
@@ -131,7 +135,7 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     ask_prices: list[DecimalText]
     ask_quantities: list[DecimalText]
     stream: str = ""
-    """Wire name without the symbol, e.g. ``depth5@100ms``; empty in what is read back from a table."""
+    """Wire name without the symbol, e.g. ``depth5@100ms``; empty in our own and in what is read back from a table."""
 
 
 class BookTicker(msgspec.Struct, frozen=True, gc=False):

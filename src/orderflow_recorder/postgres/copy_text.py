@@ -97,7 +97,7 @@ def _agg_trade(row: AggTrade) -> str:
 def _sides(row: DepthDiff | BookSnapshot | BookTop) -> str:
     return (
         f"{{{','.join(row.bid_prices)}}}\t{{{','.join(row.bid_quantities)}}}\t"
-        f"{{{','.join(row.ask_prices)}}}\t{{{','.join(row.ask_quantities)}}}\n"
+        f"{{{','.join(row.ask_prices)}}}\t{{{','.join(row.ask_quantities)}}}"
     )
 
 
@@ -105,21 +105,21 @@ def _depth_diff(row: DepthDiff) -> str:
     return (
         f"{_key(row.market, row.symbol)}\t{row.first_update_id}\t{row.final_update_id}\t"
         f"{_maybe(row.previous_final_update_id)}\t{timestamp(row.event_time)}\t{_maybe_time(row.transaction_time)}\t"
-        f"{timestamp(row.receive_time)}\t{_sides(row)}"
+        f"{timestamp(row.receive_time)}\t{_sides(row)}\n"
     )
 
 
 def _book_snapshot(row: BookSnapshot) -> str:
     return (
         f"{_key(row.market, row.symbol)}\t{row.last_update_id}\t{escape(row.source)}\t"
-        f"{timestamp(row.receive_time)}\t{_sides(row)}"
+        f"{timestamp(row.receive_time)}\t{_sides(row)}\t{_maybe(row.known_bid)}\t{_maybe(row.known_ask)}\n"
     )
 
 
 def _book_top(row: BookTop) -> str:
     return (
         f"{_key(row.market, row.symbol)}\t{row.last_update_id}\t{escape(row.source)}\t"
-        f"{_maybe_time(row.event_time)}\t{timestamp(row.receive_time)}\t{_sides(row)}"
+        f"{_maybe_time(row.event_time)}\t{timestamp(row.receive_time)}\t{_sides(row)}\n"
     )
 
 

@@ -133,7 +133,8 @@ WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS
 GROUP BY market, symbol
 UNION ALL
 SELECT 'book_tops', market, symbol, count(*) FROM public.book_tops
-WHERE (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+WHERE source = 'stream'
+  AND (%(market)s::text IS NULL OR market = %(market)s) AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
 GROUP BY market, symbol
 UNION ALL
 SELECT 'book_tickers', market, symbol, count(*) FROM public.book_tickers

@@ -31,7 +31,7 @@ _NAMES: Final[Mapping[type[msgspec.Struct], str]] = {
     Liquidation: "forceOrder",
 }
 _NAMED: Final = frozenset({DepthDiff, BookTop, MarkPrice})
-"""Records that say themselves which of several streams they came by."""
+"""Records that say themselves which of several streams they came by; those of our own say none."""
 
 _TABLES: Final[Mapping[type[msgspec.Struct], tuple[type[msgspec.Struct], StreamKind]]] = {
     Trade: (Trade, StreamKind.TRADE),
@@ -134,6 +134,9 @@ def by_stream(
                 others[kind].append(record)
                 continue
             name = record.stream  # type: ignore[union-attr]  # those in _NAMED have it
+            if not name:
+                others[kind].append(record)
+                continue
         key = (record.market, record.symbol, name)
         found = streams.get(key)  # type: ignore[arg-type]  # those with a stream have a market and a symbol
         if found is None:
@@ -149,7 +152,7 @@ def places(records: Sequence[Record]) -> dict[StreamKey | None, list[int]]:
     for place, record in enumerate(records):
         kind = type(record)
         name = record.stream if isinstance(record, DepthDiff | BookTop | MarkPrice) else _NAMES.get(kind)
-        key = None if name is None else (record.market, record.symbol, name)
+        key = None if not name else (record.market, record.symbol, name)
         found[key].append(place)  # type: ignore[index]  # those with a stream have a market and a symbol
     return found
 

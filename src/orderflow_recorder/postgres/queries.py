@@ -44,7 +44,8 @@ GROUP BY 1, 2, 3
 # extract() is numeric and exact; text[] keeps the digits as the venue wrote them.
 SNAPSHOTS: Final[LiteralString] = """
 SELECT last_update_id, source, (extract(epoch FROM receive_time) * 1000000)::bigint * 1000,
-       bid_prices::text[], bid_quantities::text[], ask_prices::text[], ask_quantities::text[]
+       bid_prices::text[], bid_quantities::text[], ask_prices::text[], ask_quantities::text[],
+       known_bid::text, known_ask::text
 FROM public.book_snapshots
 WHERE market = %(market)s AND symbol = %(symbol)s
 ORDER BY receive_time, last_update_id, source

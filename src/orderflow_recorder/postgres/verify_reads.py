@@ -123,10 +123,11 @@ FROM public.depth_diffs
 WHERE market = %(market)s AND symbol = %(symbol)s
 ORDER BY event_time, final_update_id"""
 
+# Checkpoints are of our own making: they would only prove that we agree with ourselves.
 _SNAPSHOTS: Final[LiteralString] = """
 SELECT last_update_id, source, bid_prices::text[], bid_quantities::text[], ask_prices::text[], ask_quantities::text[]
 FROM public.book_snapshots
-WHERE market = %(market)s AND symbol = %(symbol)s
+WHERE market = %(market)s AND symbol = %(symbol)s AND source = 'rest'
 ORDER BY last_update_id, receive_time"""
 
 _TOPS: Final[LiteralString] = """
