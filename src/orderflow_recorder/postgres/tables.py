@@ -8,6 +8,7 @@ then time, then id (`docs/schema.md` has the measurement behind that order).
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from orderflow_recorder.postgres.candle_tables import add_candle_tables
 from orderflow_recorder.postgres.columns import (
     execution_columns,
     id_column,
@@ -196,6 +197,11 @@ gaps = sa.Table(
     sa.PrimaryKeyConstraint("gap_id", name="gaps_key"),
     sa.CheckConstraint("status IN ('open', 'healed', 'unrecoverable')", name="gaps_status_known"),
     sa.Index("gaps_by_id", "market", "symbol", "stream", "last_missing_id"),
+    sa.Index(
+        "gaps_unhealed",
+        *("market", "symbol", "stream", "last_missing_id"),
+        postgresql_where=sa.text("status <> 'healed'::text"),
+    ),
     sa.Index("gaps_open", "market", "symbol", "stream", postgresql_where=sa.text("status = 'open'::text")),
     comment="The ledger of missing ranges: what, since when, why, and whether it was healed",
 )
@@ -274,3 +280,5 @@ instruments = sa.Table(
     sa.PrimaryKeyConstraint("market", "symbol", name="instruments_key"),
     comment="Each symbol as exchangeInfo last described it",
 )
+
+add_candle_tables(metadata)
