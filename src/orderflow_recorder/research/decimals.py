@@ -28,18 +28,18 @@ class DoesNotFitError(ValueError):
     """A text is no number of ``decimal128(38, 18)``; its first argument is the text."""
 
 
-def to_numbers(texts: pa.Array, numbers: Numbers) -> pa.Array:
+def to_numbers(texts: pa.Array, target: pa.DataType) -> pa.Array:
     """Return the numbers that ``texts`` write out.
 
     Args:
         texts: Strings as Postgres writes a ``numeric``; nulls stay null.
-        numbers: As what.
+        target: One of `NUMBER_TYPES`.
 
     Raises:
         DoesNotFitError: One of them has too many digits for an exact number, or is none (NaN).
     """
-    if numbers == "float":
-        return texts.cast(pa.float64())
+    if target != DECIMAL:
+        return texts.cast(target)
     if not _all_fit(texts):
         return _slowly(texts)
     try:
@@ -48,12 +48,12 @@ def to_numbers(texts: pa.Array, numbers: Numbers) -> pa.Array:
         return _slowly(texts)
 
 
-def to_lists(texts: pa.Array, numbers: Numbers) -> pa.Array:
+def to_lists(texts: pa.Array, target: pa.DataType) -> pa.Array:
     """Return the lists of numbers that ``texts`` write out.
 
     Args:
         texts: Strings as Postgres writes a ``numeric[]``, e.g. ``{1.5,2}``; without nulls.
-        numbers: As what.
+        target: What they are lists of, one of `NUMBER_TYPES`.
 
     Raises:
         DoesNotFitError: As of `to_numbers`.
@@ -65,7 +65,7 @@ def to_lists(texts: pa.Array, numbers: Numbers) -> pa.Array:
     values = parts.flatten()
     values = values.filter(pc.not_equal(values, ""))
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
-    return pa.ListArray.from_arrays(offsets, to_numbers(values, numbers))
+    return pa.ListArray.from_arrays(offsets, to_numbers(values, target))
 
 
 def _all_fit(texts: pa.Array) -> bool:
