@@ -114,7 +114,7 @@ class BookCheck:
             return None
         self.snapshots += 1
         wrong = _compare(self._book, theirs, during)
-        _learn(self._book, snapshot, theirs)
+        self._book.learn(theirs)
         return wrong
 
 
@@ -164,29 +164,6 @@ def _first_difference(our: _Side, their: _Side, touched: set[Decimal]) -> Decima
         if price not in our.levels and our.knows(price) and price not in touched:
             return price
     return None
-
-
-def _learn(book: OrderBook, snapshot: BookSnapshot, theirs: OrderBook) -> None:
-    """Add what a snapshot knows beyond the book."""
-    bids = [level for level in theirs.bids() if book.worst_bid is None or level[0] < book.worst_bid]
-    asks = [level for level in theirs.asks() if book.worst_ask is None or level[0] > book.worst_ask]
-    beyond = DepthDiff(
-        market=snapshot.market,
-        symbol=snapshot.symbol,
-        first_update_id=book.last_update_id,
-        final_update_id=book.last_update_id,
-        previous_final_update_id=None,
-        event_time=snapshot.receive_time,
-        transaction_time=None,
-        receive_time=snapshot.receive_time,
-        bid_prices=[str(price) for price, _ in bids],
-        bid_quantities=[str(quantity) for _, quantity in bids],
-        ask_prices=[str(price) for price, _ in asks],
-        ask_quantities=[str(quantity) for _, quantity in asks],
-    )
-    book.apply(beyond)
-    book.worst_bid = min((price for price in (book.worst_bid, theirs.worst_bid) if price is not None), default=None)
-    book.worst_ask = max((price for price in (book.worst_ask, theirs.worst_ask) if price is not None), default=None)
 
 
 def _level(level: Level) -> str:

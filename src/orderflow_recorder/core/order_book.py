@@ -32,6 +32,12 @@ class _Side:
                 # Removing a level we never knew is normal: it lay beyond the snapshot's edge.
                 del self.prices[bisect_left(self.prices, price)]
 
+    def add(self, levels: Iterable[Level]) -> None:
+        for price, quantity in levels:
+            if price not in self.quantities:
+                insort(self.prices, price)
+            self.quantities[price] = quantity
+
     def levels(self, prices: Iterable[Decimal]) -> list[Level]:
         return [(price, self.quantities[price]) for price in prices]
 
@@ -69,6 +75,13 @@ class OrderBook:
         self._bids.apply(diff.bid_prices, diff.bid_quantities)
         self._asks.apply(diff.ask_prices, diff.ask_quantities)
         self.last_update_id = diff.final_update_id
+
+    def learn(self, other: "OrderBook") -> None:
+        """Add what a book of the same moment knows beyond this one; within its own range this one stays as it is."""
+        self._bids.add(level for level in other.bids() if self.worst_bid is None or level[0] < self.worst_bid)
+        self._asks.add(level for level in other.asks() if self.worst_ask is None or level[0] > self.worst_ask)
+        self.worst_bid = min((price for price in (self.worst_bid, other.worst_bid) if price is not None), default=None)
+        self.worst_ask = max((price for price in (self.worst_ask, other.worst_ask) if price is not None), default=None)
 
     def bids(self, levels: int | None = None) -> list[Level]:
         """Return the best ``levels`` bids (none: all), best first."""
