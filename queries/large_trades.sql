@@ -2,9 +2,9 @@
 --
 -- Parameters  market, symbol; start, end: trade times, end exclusive; quantile: an order is large from this quantile
 --             of the window's orders on, 0 to 1; min_size: and not smaller than this, base asset
--- Columns     trade_time; first_id: id of its first fill; side: the aggressor's; quantity: base asset; notional: quote
---             asset; first_price, worst_price, average_price: quote asset; sweep_bps: from the first to the worst price,
---             basis points of the first, three digits; fills: matches; complete: no hole touches the order
+-- Columns     trade_time; first_id: id of its first fill; side: the aggressor's; quantity: base asset; notional,
+--             first_price, worst_price, average_price: quote asset; sweep_bps: from the first to the worst price, basis
+--             points of the first, three digits; fills: matches; complete: no hole touches the order
 -- Orders      fills with consecutive ids, the same trade time and the same side are taken for one order: the venue
 --             does not say; two orders of one side within its clock's tick come out as one
 -- Holes       an order beside a hole may have been larger: complete is false

@@ -1,8 +1,8 @@
 -- Slippage: what would a market order of this size have paid at this instant?
 --
 -- Parameters  market, symbol; at: instant, venue's clock; size: of the order, base asset
--- Columns     side: the order's, BUY walks the asks, SELL the bids; filled: what the known book takes of it, base asset;
---             levels: how many; best_price, worst_price, average_price: of the fill, quote asset, 8 digits;
+-- Columns     side: the order's, BUY walks the asks, SELL the bids; filled: what the known book takes of it, base
+--             asset; levels: how many; best_price, worst_price, average_price: of the fill, quote asset, 8 digits;
 --             mid: (best bid + best ask) / 2; slippage_bps: average_price against mid, a cost is positive, basis
 --             points of mid, three digits; note: why there is no price, or what else is to be known
 -- Holes       inside a hole of the book there is none: prices are null, note has the reason. Levels beyond the edge of
@@ -36,7 +36,7 @@ SELECT side, filled, levels, best_price, worst_price, round(average_price, 8) AS
        round(CASE side WHEN 'BUY' THEN average_price - mid ELSE mid - average_price END / mid * 10000, 3)
        AS slippage_bps,
        nullif(concat_ws('; ', CASE WHEN NOT trusted THEN reason END,
-                        CASE WHEN levels > 0 AND average_price IS NULL THEN 'the known book is not deep enough' END),
-              '') AS note
+                        CASE WHEN checkpoint IS NOT NULL AND average_price IS NULL
+                             THEN 'the known book is not deep enough' END), '') AS note
 FROM orders, touch, book_verdict(:'market', :'symbol', :'at')
 ORDER BY side;

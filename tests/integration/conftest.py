@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from orderflow_recorder.app.replay import replay
+from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres
+from tests.support import database
+from tests.support.captures import capture
 from tests.support.embedded import copy_cluster, end_server
 from tests.support.ledger_writer import Ledger, Recorder
+from tests.support.recorded import write_holed
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +62,43 @@ def ledger(database_url: str) -> Iterator[Ledger]:
     """Give what reads that database's ledger."""
     with connect(database_url) as connection:
         yield Ledger(connection)
+
+
+def loaded(postgres_url: str, postgres_template: str, paths: list[Path]) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a connection to a database with captures."""
+    with database.new_database(postgres_url, template=postgres_template) as url:
+        replay(load_settings(env_file=None), url, paths, lambda _path, _left: None)
+        with connect(url) as connection:
+            connection.execute("ANALYZE")
+            yield connection
+
+
+@pytest.fixture(scope="session")
+def captured_database(postgres_url: str, postgres_template: str) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection to a database with captures of both markets; leave it as it is."""
+    names = ("spot_btcusdt_2024-08-08", "usdm_btcusdt_2023-04-04", "usdm_five_symbols_2021-04-05")
+    yield from loaded(postgres_url, postgres_template, [capture(name) for name in names])
+
+
+@pytest.fixture(scope="session")
+def holed_database(
+    postgres_url: str, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection to a database with two minutes of a capture that has holes; leave it as it is."""
+    path = tmp_path_factory.mktemp("holed") / "holed.jsonl.gz"
+    write_holed(path)
+    yield from loaded(postgres_url, postgres_template, [path])
+
+
+@pytest.fixture
+def captured(captured_database: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """Give a transaction on the captures that leaves nothing behind."""
+    with captured_database.transaction(force_rollback=True):
+        yield captured_database
+
+
+@pytest.fixture
+def holed(holed_database: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """Give a transaction on the capture with holes that leaves nothing behind."""
+    with holed_database.transaction(force_rollback=True):
+        yield holed_database
