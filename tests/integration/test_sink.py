@@ -264,7 +264,7 @@ def test_an_empty_database_asks_for_the_upgrade(empty_database_url: str) -> None
 
 
 def test_a_table_that_went_missing_asks_for_the_upgrade(writer: Writer, connection: psycopg.Connection[Any]) -> None:
-    connection.execute("DROP TABLE trades")
+    connection.execute("DROP TABLE trades CASCADE")
     with pytest.raises(SchemaMismatchError, match="trades"):
         writer.write(records.trade())
 

@@ -10,6 +10,7 @@ import psycopg
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.records import Instrument, SpentTradeId
 from orderflow_recorder.ports.sink import Rejected, WriteResult
+from orderflow_recorder.postgres.candle_changes import note_changes
 from orderflow_recorder.postgres.catalogue import record_runs, upsert_instruments
 from orderflow_recorder.postgres.copy_text import LAYOUTS, Layout
 from orderflow_recorder.postgres.fallback import insert_new, write_isolating
@@ -65,6 +66,7 @@ def write_carefully(
     while [plan for plan in plans.values() if rows.write(plan.records, plan.kept)]:
         plans = ledger.plan(rows.refused)
     ledger.store(plans)
+    note_changes(cursor, plans)
     inserted = rows.inserted
     rejected += rows.rejected
     for kind, layout in LAYOUTS.items():

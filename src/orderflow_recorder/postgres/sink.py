@@ -22,6 +22,7 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Instrument
 from orderflow_recorder.ports.crashpoint import CrashPoint, reach
 from orderflow_recorder.ports.sink import Batch, WriteResult
+from orderflow_recorder.postgres.candle_changes import note_changes
 from orderflow_recorder.postgres.catalogue import find_position, move_position, record_runs, upsert_instruments
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.copy_text import LAYOUTS
@@ -146,6 +147,7 @@ class PostgresSink:
             instruments = ledger.others.get(Instrument, ())
             changed = upsert_instruments(cursor, instruments)
             record_runs(cursor, ledger.others.get(RecorderEvent, ()))
+            note_changes(cursor, plans)
             reach(CrashPoint.BEFORE_COMMIT)
         reach(CrashPoint.AFTER_COMMIT)
         self._interrupted_at = ledger.interrupted_at
