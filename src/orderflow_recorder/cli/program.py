@@ -11,7 +11,19 @@ from orderflow_recorder import __version__
 from orderflow_recorder.app.recorder import run as record
 from orderflow_recorder.app.settings import load_settings, wants_tracebacks
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_USAGE
-from orderflow_recorder.cli import children, coverage, database, demo, gaps, heal, replay, simulate, status, verify
+from orderflow_recorder.cli import (
+    children,
+    coverage,
+    database,
+    demo,
+    export,
+    gaps,
+    heal,
+    replay,
+    simulate,
+    status,
+    verify,
+)
 from orderflow_recorder.domain.errors import OrderflowError, SettingsError
 
 EXAMPLES = """
@@ -48,6 +60,7 @@ app.command("gaps", epilog=gaps.EXAMPLES)(gaps.gaps)
 app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
+app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("replay")(replay.replay)
 app.command("_collect", hidden=True)(children.collect)
 app.command("_load", hidden=True)(children.load)
