@@ -16,11 +16,13 @@ from orderflow_recorder.app.replay import replay
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.postgres import storage_retention
+from orderflow_recorder.postgres import storage_batches, storage_retention
 from orderflow_recorder.postgres.connection import connect, open_engine
 from orderflow_recorder.postgres.queries import TIMESCALE_INSTALLED
+from orderflow_recorder.postgres.storage_batches import Deletion
+from orderflow_recorder.postgres.storage_derived import candle_aggregates
 from orderflow_recorder.postgres.storage_ledger import AGING
-from orderflow_recorder.postgres.storage_retention import Deletion, delete_expired
+from orderflow_recorder.postgres.storage_retention import delete_expired
 from orderflow_recorder.postgres.timescale import is_community
 from tests.support import records
 from tests.support.captures import capture
@@ -159,14 +161,14 @@ def test_a_second_time_there_is_nothing_to_do(recorded: str) -> None:
 
 
 def test_step_by_step_is_the_same_as_at_once(recorded: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_retention, "BATCH_ROWS", 100)
+    monkeypatch.setattr(storage_batches, "BATCH_ROWS", 100)
     for cutoff in (MIDDLE - timedelta(seconds=30), MIDDLE, LATER - timedelta(seconds=30), LATER):
         delete(recorded, cutoff)
         assert prove(recorded).counter_example is None
 
 
 def test_what_goes_in_parts_leaves_a_true_ledger_behind_each(recorded: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_retention, "BATCH_ROWS", 500)
+    monkeypatch.setattr(storage_batches, "BATCH_ROWS", 500)
     with connect(recorded) as connection:
         list(delete_expired(connection, EVERYTHING, MIDDLE + AGE, lambda _seconds: True))  # told to stop each time
     assert prove(recorded).counter_example is None
@@ -280,3 +282,52 @@ def test_books_at_the_oldest_diffs_have_something_to_begin_with(database_url: st
         left = connection.execute("SELECT last_update_id FROM book_snapshots").fetchall()
         chunks = connection.execute(TIMESCALE_INSTALLED).fetchone() == (True,)
     assert left == ([(1,), (119,)] if chunks else [(119,)])
+
+
+def keep_candles(url: str) -> None:
+    """Have finished candles of two minutes three days apart, in whatever keeps them here."""
+    day = 24 * 3600 * 10**9
+    write(url, [records.trade(n, trade_time=records.NOON + days * day) for n, days in ((1, 0), (2, 3))])
+    with connect(url) as connection:
+        if candle_aggregates(connection):
+            connection.execute(
+                "SELECT set_chunk_time_interval(format('public.%I', view_name)::regclass, interval '1 hour') "
+                "FROM timescaledb_information.continuous_aggregates"
+            )
+            for width in ("1s", "1m"):
+                connection.execute(
+                    f"CALL refresh_continuous_aggregate('trade_candles_{width}', NULL, NULL)".encode()  # a test's own words
+                )
+            return
+        for width in ("1s", "1m"):
+            connection.execute(
+                sql.SQL(
+                    "INSERT INTO {} "
+                    "SELECT market, symbol, 'trade', date_trunc('minute', trade_time), trade_id, trade_id, "
+                    "price, price, price, price, 0, quantity, price * quantity, 1 FROM trades"
+                ).format(sql.Identifier(f"finished_candles_{width}"))
+            )
+        connection.execute(
+            "INSERT INTO candle_marks (market, symbol, stream, finished_until) "
+            "SELECT 'spot', 'BTCUSDT', 'trade', max(trade_time) + interval '1 minute' FROM trades "
+            "ON CONFLICT (market, symbol, stream) DO UPDATE SET finished_until = excluded.finished_until"
+        )
+        connection.execute("DELETE FROM candle_changes")
+
+
+def count_candles(url: str) -> list[int]:
+    query = sql.SQL("SELECT count(*) FROM {}")
+    with connect(url) as connection:
+        tables = [sql.Identifier(f"candles_{width}") for width in ("1s", "1m")]
+        return [connection.execute(query.format(table)).fetchall()[0][0] for table in tables]
+
+
+def test_candles_outlive_their_trades_and_go_in_their_own_time(database_url: str) -> None:
+    keep_candles(database_url)
+    assert count_candles(database_url) == [2, 2]
+    assert delete(database_url, NOON + timedelta(days=2), {"trades": AGE}).keys() == {"trades"}
+    assert count_candles(database_url) == [2, 2]
+    gone = delete(database_url, NOON + timedelta(days=2), {"candles": AGE})
+    assert len(gone) == 2
+    assert all(one.rows == 1 or one.chunks == 1 for one in gone.values())
+    assert count_candles(database_url) == [1, 1]

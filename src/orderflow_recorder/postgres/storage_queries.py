@@ -170,3 +170,26 @@ WHERE ctid = ANY (ARRAY(
 """
 
 INSTANCES: Final[LiteralString] = "SELECT instance FROM public.loader_positions UNION SELECT instance FROM public.runs"
+
+# What keeps the candles: continuous aggregates, or tables that stay empty where there are aggregates.
+CANDLE_AGGREGATES: Final[LiteralString] = """
+SELECT view_name::text,
+       format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)::regclass::oid::bigint
+FROM timescaledb_information.continuous_aggregates
+WHERE view_schema = 'public' AND view_name LIKE '%candles%'
+ORDER BY view_name
+"""
+
+HYPERTABLE_SIZE: Final[LiteralString] = "SELECT hypertable_size(%(relation)s::oid::regclass)"
+
+CANDLE_STREAMS: Final[LiteralString] = """
+SELECT market, symbol, stream FROM public.candle_marks ORDER BY market, symbol, stream
+"""
+
+DELETE_CANDLES: Final[LiteralString] = """
+DELETE FROM public.{table}
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM public.{table}
+    WHERE market = %(market)s AND symbol = %(symbol)s AND stream = %(stream)s AND bucket < %(cutoff)s
+    ORDER BY bucket LIMIT %(rows)s))
+"""

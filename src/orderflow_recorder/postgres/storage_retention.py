@@ -5,50 +5,25 @@ leave rows missing that no gap registers. A hypertable loses whole chunks, a pla
 symbol by symbol along its natural key. Sinks that write the same streams wait for one chunk or batch.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from loguru import logger
 from psycopg import errors as sqlstates
 
+from orderflow_recorder.postgres import storage_batches as batches
 from orderflow_recorder.postgres import storage_queries as queries
 from orderflow_recorder.postgres.queries import TIMESCALE_INSTALLED
+from orderflow_recorder.postgres.storage_batches import Deletion, Pause
+from orderflow_recorder.postgres.storage_derived import CANDLES, EVENTS, delete_candles, delete_events
 from orderflow_recorder.postgres.storage_ledger import AGING, Aging, Edge
-
-EVENTS: Final = "sync_events"
-BATCH_ROWS: Final = 10_000
-"""Rows deleted from a plain table in one transaction."""
 
 _LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '2s'"
 """Somebody may read an old chunk for long: sinks must not wait for that, so it goes another time."""
 _TICK: Final = timedelta(microseconds=1)
 _SKIPPED: Final = (sqlstates.LockNotAvailable, sqlstates.DeadlockDetected)
-
-
-class Deletion(msgspec.Struct, frozen=True):
-    """What was deleted from a table.
-
-    Attributes:
-        table: Its name.
-        cutoff: What was older went.
-        chunks: How many chunks went; 0 for a plain table.
-        rows: How many rows of a plain table went.
-        size_bytes: About what they took.
-    """
-
-    table: str
-    cutoff: datetime
-    chunks: int = 0
-    rows: int = 0
-    size_bytes: int = 0
-
-
-Pause = Callable[[float], bool]
-"""Waits so many seconds; true once the work is to end early."""
 
 
 def delete_expired(
@@ -66,14 +41,15 @@ def delete_expired(
         psycopg.Error: The database failed; what was yielded is deleted.
     """
     for table, age in retain.items():
+        cutoff = now - age
         if table == EVENTS:
-            yield from _delete_events(connection, now - age, pause)
-            continue
-        aging = AGING[table]
-        if _is_hypertable(connection, table):
-            yield from _drop_chunks(connection, aging, now - age - aging.margin)
+            yield from delete_events(connection, cutoff, pause)
+        elif table == CANDLES:
+            yield from delete_candles(connection, cutoff, pause)
+        elif _is_hypertable(connection, table):
+            yield from _drop_chunks(connection, AGING[table], cutoff - AGING[table].margin)
         else:
-            yield from _delete_rows(connection, aging, now - age - aging.margin, pause)
+            yield from _delete_rows(connection, AGING[table], cutoff - AGING[table].margin, pause)
 
 
 def _is_hypertable(connection: psycopg.Connection[Any], table: str) -> bool:
@@ -108,15 +84,15 @@ def _delete_rows(
     connection: psycopg.Connection[Any], aging: Aging, cutoff: datetime, pause: Pause
 ) -> Iterator[Deletion]:
     symbols = connection.execute(aging.query(queries.EXPIRED_SYMBOLS), {"cutoff": cutoff}).fetchall()
-    batches = (rows for market, symbol in symbols for rows in _batches(connection, aging, market, symbol, cutoff))
-    yield from _take(connection, aging.table, cutoff, batches, pause)
+    found = (rows for market, symbol in symbols for rows in _batches(connection, aging, market, symbol, cutoff))
+    yield from batches.count(connection, aging.table, cutoff, found, pause)
 
 
 def _batches(
     connection: psycopg.Connection[Any], aging: Aging, market: str, symbol: str, cutoff: datetime
 ) -> Iterator[int]:
     """Delete a symbol's old rows, and yield how many went after each transaction."""
-    names = {"market": market, "symbol": symbol, "cutoff": cutoff, "rows": BATCH_ROWS}
+    names = {"market": market, "symbol": symbol, "cutoff": cutoff, "rows": batches.BATCH_ROWS}
     cut = None
     while cut != cutoff:
         row = connection.execute(aging.query(queries.NTH_TIME), names).fetchone()
@@ -131,32 +107,3 @@ def _batches(
             logger.info("{}: old rows of {} are in use and go another time: {}", aging.table, symbol, error)
             return
         yield deleted
-
-
-def _delete_events(connection: psycopg.Connection[Any], cutoff: datetime, pause: Pause) -> Iterator[Deletion]:
-    yield from _take(connection, EVENTS, cutoff, _event_batches(connection, cutoff), pause)
-
-
-def _event_batches(connection: psycopg.Connection[Any], cutoff: datetime) -> Iterator[int]:
-    for (instance,) in connection.execute(queries.INSTANCES).fetchall():
-        names = {"instance": instance, "cutoff": cutoff, "rows": BATCH_ROWS}
-        deleted = BATCH_ROWS
-        while deleted == BATCH_ROWS:
-            deleted = connection.execute(queries.DELETE_EVENTS, names).rowcount
-            yield deleted
-
-
-def _take(
-    connection: psycopg.Connection[Any], table: str, cutoff: datetime, batches: Iterator[int], pause: Pause
-) -> Iterator[Deletion]:
-    """Go through batches of deleted rows, resting as long as each took, and yield their sum."""
-    rows = 0
-    began = time.monotonic()
-    for deleted in batches:
-        rows += deleted
-        if pause(time.monotonic() - began):
-            break
-        began = time.monotonic()
-    if rows:
-        found = connection.execute(queries.BYTES_A_ROW, {"relation": f"public.{table}"}).fetchone()
-        yield Deletion(table, cutoff, rows=rows, size_bytes=0 if found is None else round(rows * found[0]))
