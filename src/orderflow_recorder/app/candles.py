@@ -1,19 +1,25 @@
-"""Keeps the candles fresh beside the loader's work."""
+"""Keeps the candles fresh beside the loader's work, and finds those that were asked for."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+import psycopg
 from loguru import logger
 
 from orderflow_recorder.core.duty import DutyCycle
 from orderflow_recorder.domain.errors import SinkError
+from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.candle_refresh import CandleRefresher
+from orderflow_recorder.postgres.candles import Candle, newest_trade_time, read_candles
 
 REFRESH_EVERY_S: Final = 15.0
 REFRESH_SHARE: Final = 0.05
 """Of the loader's time, at most; about, as the last piece of work is finished."""
 
 _BUDGET_S: Final = 0.75
+_SHOWN: Final = 60
+"""How many candles are shown to who does not say which."""
 
 
 class FreshCandles:
@@ -56,3 +62,31 @@ def refresh_candles(url: str, monotonic: Callable[[], float]) -> None:
         refresher.refresh(float("inf"))
     finally:
         refresher.close()
+
+
+def recorded_candles(
+    connection: psycopg.Connection[Any],
+    market: Market,
+    symbol: str,
+    interval: timedelta,
+    start: datetime | None,
+    end: datetime | None,
+) -> Sequence[Candle]:
+    """Return candles in order.
+
+    Args:
+        connection: Open.
+        market: The market.
+        symbol: Upper case.
+        interval: Whole seconds.
+        start: Those that begin from then on; none for the last `_SHOWN` intervals before the end.
+        end: Those that begin before it; none for up to the newest trade.
+    """
+    if start is None or end is None:
+        newest = newest_trade_time(connection, market, symbol)
+        if newest is None:
+            return []
+        end = end or newest + timedelta(microseconds=1)
+        # The newest interval begins up to a whole one before its newest trade.
+        start = start or min(end, newest + interval) - _SHOWN * interval
+    return read_candles(connection, market, symbol, interval // timedelta(seconds=1), start, end)

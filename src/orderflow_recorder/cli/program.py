@@ -12,6 +12,7 @@ from orderflow_recorder.app.recorder import run as record
 from orderflow_recorder.app.settings import load_settings, wants_tracebacks
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_USAGE
 from orderflow_recorder.cli import (
+    candles,
     children,
     coverage,
     database,
@@ -60,6 +61,7 @@ app.command("gaps", epilog=gaps.EXAMPLES)(gaps.gaps)
 app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
+app.command("candles", epilog=candles.EXAMPLES)(candles.candles)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("replay")(replay.replay)
 app.command("_collect", hidden=True)(children.collect)

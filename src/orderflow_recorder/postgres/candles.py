@@ -78,7 +78,7 @@ class Candle(msgspec.Struct, frozen=True):
     complete: bool
 
 
-def read_candles(  # noqa: PLR0913  # what a candle is of, how long, and from when to when
+def read_candles(
     connection: psycopg.Connection[Any],
     market: Market,
     symbol: str,
