@@ -12,6 +12,7 @@ from orderflow_recorder.app.recorder import run as record
 from orderflow_recorder.app.settings import load_settings, wants_tracebacks
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_USAGE
 from orderflow_recorder.cli import (
+    book,
     candles,
     children,
     coverage,
@@ -59,6 +60,7 @@ app.add_typer(database.app, name="db")
 app.command("status")(status.status)
 app.command("gaps", epilog=gaps.EXAMPLES)(gaps.gaps)
 app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
+app.command("book", epilog=book.EXAMPLES)(book.book)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
 app.command("candles", epilog=candles.EXAMPLES)(candles.candles)
