@@ -295,9 +295,7 @@ def keep_candles(url: str) -> None:
                 "FROM timescaledb_information.continuous_aggregates"
             )
             for width in ("1s", "1m"):
-                connection.execute(
-                    f"CALL refresh_continuous_aggregate('trade_candles_{width}', NULL, NULL)".encode()  # a test's own words
-                )
+                connection.execute("CALL refresh_continuous_aggregate(%s, NULL, NULL)", (f"trade_candles_{width}",))
             return
         for width in ("1s", "1m"):
             connection.execute(
