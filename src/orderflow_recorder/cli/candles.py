@@ -46,7 +46,7 @@ def parse_interval(text: str) -> timedelta:
 
 def candles(
     market: Annotated[Market, typer.Argument(help="The market.")],
-    symbol: Annotated[str, typer.Argument(help="E.g. BTCUSDT.", parser=str.upper)],
+    symbol: Annotated[str, typer.Argument(help="E.g. BTCUSDT.", metavar="SYMBOL", parser=str.upper)],
     *,
     interval: Annotated[
         timedelta,
@@ -65,7 +65,7 @@ def candles(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header instead of a table.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of a table.")] = False,
 ) -> None:
-    """Show the last 60 candles, or those from --start to --end, by trade time in UTC; where nothing was traded is none."""
+    """Show the last 60 candles, or those from --start to --end, by trade time in UTC; no trades, no candle."""
     if as_csv and as_json:
         message = "expected --csv or --json, got both"
         raise typer.BadParameter(message)

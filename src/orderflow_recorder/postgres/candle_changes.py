@@ -41,7 +41,7 @@ ON CONFLICT DO NOTHING
 _NOTE: Final[LiteralString] = """
 INSERT INTO public.candle_changes (market, symbol, stream, minute)
 SELECT %s, %s, %s, minute FROM unnest(%s::timestamptz[]) AS minute
-ON CONFLICT (market, symbol, stream, minute) DO UPDATE SET noted = excluded.noted
+ON CONFLICT (market, symbol, stream, minute) DO UPDATE SET noted = DEFAULT
 """
 
 

@@ -1,4 +1,4 @@
-"""The SQL of `candle_refresh`, one constant a query; ``{table}`` and ``{candles}`` are those of the stream."""
+"""The SQL of `candle_refresh`, one constant a query; ``{table}`` and ``{candles}`` are those of the stream, ``{over}`` is `OVER`."""
 
 from typing import Final, LiteralString
 
@@ -24,6 +24,14 @@ SELECT market, symbol, %(stream)s, '-infinity' FROM known ORDER BY market, symbo
 ON CONFLICT DO NOTHING
 """
 
+# Up to where minutes are over: a little older than the newest row. An old recording's last minute counts as over in an
+# aggregate, which hides what is before the newest bucket of any symbol and not kept.
+OVER: Final[LiteralString] = """
+CASE WHEN %(aggregates)s AND found.last < now() - interval '23 hours'
+     THEN date_trunc('minute', found.last) + interval '1 minute'
+     ELSE date_trunc('minute', found.last - %(settle)s::interval) END
+"""
+
 # Streams with minutes that are over, by their first row behind the mark. Only those that a recorder covers: nobody
 # locks another one while writing to it, so its mark must not move.
 WORK: Final[LiteralString] = """
@@ -34,8 +42,7 @@ CROSS JOIN LATERAL (
     SELECT min(trade_time) AS first, max(trade_time) AS last FROM {table}
     WHERE market = mark.market AND symbol = mark.symbol AND trade_time >= mark.finished_until
 ) AS found
-WHERE mark.stream = %(stream)s
-  AND date_trunc('minute', found.last - %(settle)s::interval) > greatest(mark.finished_until, found.first)
+WHERE mark.stream = %(stream)s AND {over} > greatest(mark.finished_until, found.first)
 """
 
 LOCK: Final[LiteralString] = """
@@ -45,8 +52,7 @@ SELECT FROM public.coverage WHERE market = %(market)s AND symbol = %(symbol)s AN
 # From where to where the mark goes: whole minutes, a little older than the newest row, not too many at once.
 NEXT: Final[LiteralString] = """
 SELECT date_trunc('minute', found.first) AS since,
-       least(date_trunc('minute', found.last - %(settle)s::interval),
-             date_trunc('minute', found.first) + %(window)s::interval) AS until
+       least({over}, date_trunc('minute', found.first) + %(window)s::interval) AS until
 FROM public.candle_marks AS mark
 CROSS JOIN LATERAL (
     SELECT min(trade_time) AS first, max(trade_time) AS last FROM {table}

@@ -134,7 +134,7 @@ class CandleRefresher:
         """Return the streams whose mark can move, in order; for aggregates only those that are furthest behind."""
         found = []
         for source in SOURCES:
-            parameters = {"stream": source.stream, "settle": f"{SETTLE_S} s"}
+            parameters = {"stream": source.stream, **self._limits()}
             found += connection.execute(_of(queries.WORK, source), parameters).fetchall()
         if self._aggregates is not None and found:
             oldest = min(first for *_, first in found)
@@ -146,15 +146,17 @@ class CandleRefresher:
         key: dict[str, Any] = msgspec.structs.asdict(stream)
         with connection.transaction():
             connection.execute(queries.LOCK, key)
-            limits = {"settle": f"{SETTLE_S} s", "window": f"{hours} h"}
+            limits = self._limits() | {"window": f"{hours} h"}
             row = connection.execute(_of(queries.NEXT, stream.source), key | limits).fetchone()
             if row is None or row[0] is None or row[0] >= row[1]:
                 return  # another recorder's loader was here meanwhile
             since, until = row
             if self._aggregates is None:
                 _keep(connection, stream, [since], [until])
-            move = {"since": since, "until": until, "aggregates": self._aggregates is not None}
-            connection.execute(queries.MOVE, key | move)
+            connection.execute(queries.MOVE, key | limits | {"since": since, "until": until})
+
+    def _limits(self) -> dict[str, Any]:
+        return {"settle": f"{SETTLE_S} s", "aggregates": self._aggregates is not None}
 
     def _compute_again(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
         """Compute the minutes that got rows since, and forget that they did."""
@@ -180,4 +182,4 @@ def _keep(connection: psycopg.Connection[Any], stream: StreamOfTrades, since: li
 
 
 def _of(query: LiteralString, source: Source) -> sql.Composed:
-    return sql.SQL(query).format(table=source.table, candles=source.candles)
+    return sql.SQL(query).format(table=source.table, candles=source.candles, over=sql.SQL(queries.OVER))
