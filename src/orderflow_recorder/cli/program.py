@@ -21,6 +21,7 @@ from orderflow_recorder.cli import (
     export,
     gaps,
     heal,
+    plot,
     replay,
     simulate,
     status,
@@ -65,6 +66,7 @@ app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
 app.command("candles", epilog=candles.EXAMPLES)(candles.candles)
 app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
 app.command("replay")(replay.replay)
 app.command("_collect", hidden=True)(children.collect)
 app.command("_load", hidden=True)(children.load)

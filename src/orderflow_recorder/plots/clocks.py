@@ -29,8 +29,8 @@ class Clocks:
                 says nothing about when it happened.
         """
         both = rows.select("receive_time", "event_time").drop_nulls()
-        for pair in both.group_by(both["event_time"].dt.truncate(self._step)).first().iter_rows():
-            insort(self._pairs, pair[1:])
+        for _, ours, venues in both.group_by(step=pl.col("event_time").dt.truncate(self._step)).first().iter_rows():
+            insort(self._pairs, (ours, venues))
 
     def venue_time(self, received: datetime) -> datetime | None:
         """Return the venue's time of something received, by the row received nearest to it; none without rows.

@@ -96,7 +96,7 @@ def shown_prices(path: pl.DataFrame) -> tuple[float, float]:
     reach = max((high - low) * _REACH, high * _LEAST)
     lowest, highest = path.select(pl.col("low").min(), pl.col("high").max()).row(0)
     pad = max((high - low) * _PAD, high * _LEAST)
-    return max(lowest, low - reach) - pad, min(highest, high + reach) + pad
+    return (lowest if lowest >= low - reach else low) - pad, (highest if highest <= high + reach else high) + pad
 
 
 def edges(start: datetime, end: datetime, step: timedelta) -> list[datetime]:

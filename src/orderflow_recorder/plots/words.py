@@ -40,21 +40,17 @@ def dots_words(picture: Picture) -> str:
     which = f"each of the {trades:,} trades a dot"
     if dots < trades:
         which = f"dots: the {dots:,} largest of {trades:,} trades, evenly over time; upright lines: the range of all"
-    return (
-        f"{which}; lines: last price, best bid and ask" if picture.heat.quotes.height else f"{which}; line: last price"
-    )
+    which += "; lines: last price, best bid and ask" if picture.heat.quotes.height else "; line: last price"
+    return which + _beyond(picture)
 
 
 def _beyond(picture: Picture) -> str:
     if picture.prices is None or not picture.flow.trades:
         return ""
     lowest, highest = picture.flow.path.select(pl.col("low").min(), pl.col("high").max()).row(0)
-    beyond = [f"{price:,.12g}" for price, out in ((lowest, -1), (highest, 1)) if _outside(price, picture.prices) == out]
+    low, high = picture.prices
+    beyond = [f"{price:,.12g}" for price in (lowest, highest) if not low <= price <= high]
     return f"; not shown: trades as far as {' and '.join(beyond)}" if beyond else ""
-
-
-def _outside(price: float, prices: tuple[float, float]) -> int:
-    return -1 if price < prices[0] else int(price > prices[1])
 
 
 def sum_words(picture: Picture) -> str:
