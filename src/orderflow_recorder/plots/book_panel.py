@@ -6,12 +6,10 @@ import altair as alt
 
 from orderflow_recorder.plots.canvas import Canvas, instant, left_axis, number, span, spoken
 from orderflow_recorder.plots.heat import Heat
-from orderflow_recorder.plots.theme import Theme
+from orderflow_recorder.plots.rows import BOOK_HEIGHT
 from orderflow_recorder.plots.words import book_words
 
 _MOST_REASONS: Final = 2
-_STRIPES: Final = 60
-"""Lines of the hatching, whatever the size."""
 _OVERLAP: Final = 0.6
 """Pixels that a cell reaches over the next: side by side, the edges of both would let the background through."""
 _FAINT: Final = 0.1
@@ -48,9 +46,15 @@ def book_panel(canvas: Canvas) -> alt.LayerChart:
             ],
         )
     )
+    hatching = (
+        canvas.across("hatching")
+        .mark_rule(clip=True, color=theme.unknown, strokeWidth=1)
+        .encode(y=price("low"), y2="high:Q")
+    )
+    # Drawn by nothing, but it speaks.
     unknown = (
         spoken(canvas.across("unknown"))
-        .mark_rect(clip=True, color=_hatching(theme))
+        .mark_rect(clip=True, opacity=0)
         .encode(y=price("low"), y2="high:Q", tooltip=[alt.Tooltip("reason:N", title="unknown"), *span()])
     )
     quotes = [
@@ -61,7 +65,7 @@ def book_panel(canvas: Canvas) -> alt.LayerChart:
         for width, colors in ((3.2, (theme.background, theme.background)), (1.4, (theme.buy, theme.sell)))
         for name, color in zip(("bid", "ask"), colors, strict=True)
     ]
-    return canvas.panel([unknown, cells, *quotes], title, holes="depth_holes", height=320)
+    return canvas.panel([hatching, unknown, cells, *quotes], title, holes="depth_holes", height=BOOK_HEIGHT)
 
 
 def _quantity(canvas: Canvas, heat: Heat) -> alt.Color:
@@ -78,12 +82,3 @@ def colour_range(heat: Heat) -> tuple[float, float]:
     high = heat.cells["quantity"].quantile(_STRONG) or 1.0
     # A scale needs two ends, also where all levels are the same.
     return low, max(high, low * 10)
-
-
-def _hatching(theme: Theme) -> Any:  # noqa: ANN401  # a gradient as Vega-Lite writes it; Altair's types have none
-    """Return diagonal stripes: charts know no patterns, but a gradient may change abruptly."""
-    stops = []
-    for stripe in range(_STRIPES):
-        for colour, start, end in ((theme.background, 0.0, 0.65), (theme.unknown, 0.65, 1.0)):
-            stops += [{"offset": (stripe + share) / _STRIPES, "color": colour} for share in (start, end)]
-    return {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": 1, "stops": stops}

@@ -6,11 +6,9 @@ from typing import Any, Final
 import altair as alt
 
 from orderflow_recorder.plots.picture import Picture
-from orderflow_recorder.plots.rows import Rows, milliseconds
+from orderflow_recorder.plots.rows import WIDTH, Rows, milliseconds
 from orderflow_recorder.plots.theme import Theme
 
-WIDTH: Final = 1040
-"""Of the panels without their axes, pixels; a page fits it to the window."""
 _AXIS: Final = 62
 """Room for the labels left of the panels, pixels: the same for all, so that their times stand below each other."""
 _PLAIN: Final = ",.12~r"

@@ -32,7 +32,8 @@ def specification(picture: Picture, theme: ThemeName, rows: Mapping[str, Rows]) 
             title=alt.Title(words.title(picture), subtitle=words.subtitle(picture), fontSize=19, subtitleFontSize=12)
         )
     )
-    found: dict[str, Any] = chart.to_dict()
+    # Checking it against the schema takes seconds; the tests do.
+    found: dict[str, Any] = chart.to_dict(validate=False)
     # Said here and not in each panel, where Altair would warn that it is the same one.
     zoom = {
         "name": "zoom",

@@ -6,11 +6,16 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
+from orderflow_recorder.plots.hatching import Area, hatching
 from orderflow_recorder.plots.holes import Hole, ids_words, missing_words
 from orderflow_recorder.plots.picture import Picture
 
 Rows: TypeAlias = list[dict[str, Any]]
 
+WIDTH: Final = 1040
+"""Of the panels without their axes, pixels; a page fits it to the window."""
+BOOK_HEIGHT: Final = 320
+"""Of the panel of books, pixels."""
 MOST_LABELS: Final = 12
 """Holes that are labelled, at most: the longest. The others are marked, and say on hovering what they are."""
 _DIGITS: Final = 9
@@ -28,6 +33,7 @@ def datasets(picture: Picture) -> dict[str, Rows]:
         "cells": _rows(heat.cells),
         "quotes": _rows(heat.quotes),
         "unknown": _rows(heat.unknown),
+        "hatching": _hatching(picture),
         "strips": [
             {"stream": one.stream, "time": milliseconds(one.start), "until": milliseconds(one.end)}
             for one in picture.strips
@@ -51,6 +57,18 @@ def _rows(frame: pl.DataFrame) -> Rows:
         *(pl.col(name).round_sig_figs(_DIGITS) for name in rounded),
     )
     return rows.rename({"start": "time", "end": "until"}, strict=False).to_dicts()
+
+
+def _hatching(picture: Picture) -> Rows:
+    grid = picture.heat.grid
+    if grid is None:
+        return []
+    area = Area(picture.start, picture.end, grid.low, grid.high, WIDTH, BOOK_HEIGHT)
+    boxes = picture.heat.unknown.select("start", "end", "low", "high").rows()
+    return [
+        {"time": milliseconds(line.start), "until": milliseconds(line.end), "low": line.low, "high": line.high}
+        for line in hatching(area, boxes)
+    ]
 
 
 def _holes(holes: Iterable[Hole]) -> Rows:

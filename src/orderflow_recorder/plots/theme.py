@@ -96,7 +96,7 @@ THEMES: Final[dict[ThemeName, Theme]] = {
         sell="#e0812b",
         missing="#d7263d",
         covered="#9fb6c8",
-        unknown="#d3d8de",
+        unknown="#c3cbd4",
         heat=("#f3f6fa", "#dfeaf3", "#bcd6e9", "#85b6d9", "#4a8fc1", "#26609f", "#182a61"),
     ),
     ThemeName.DARK: Theme(
@@ -110,7 +110,7 @@ THEMES: Final[dict[ThemeName, Theme]] = {
         sell="#f2a65a",
         missing="#ff5467",
         covered="#48627a",
-        unknown="#2c343d",
+        unknown="#3a444f",
         heat=("#151b24", "#18293b", "#1a3c55", "#1d5572", "#2a7c94", "#6cb7bd", "#e6f7f1"),
     ),
 }
