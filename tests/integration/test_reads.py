@@ -15,7 +15,6 @@ from orderflow_recorder.postgres import reads
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.reads import StreamSummary
 from orderflow_recorder.postgres.sink import PostgresSink
-from orderflow_recorder.postgres.tables import metadata
 from tests.support import records
 
 Write = Callable[..., None]
@@ -130,10 +129,3 @@ def test_positions_tell_how_far_each_sink_is(write: Write, connection: psycopg.C
     assert (one.instance, one.sink, one.position) == ("main", "postgres", Position(1, 100))
     assert one.position > JOURNAL_START
     assert one.idle_seconds >= 0
-
-
-def test_every_table_has_a_size(write: Write, connection: psycopg.Connection[Any]) -> None:
-    write(records.trade())
-    sizes = {one.table: one.size_bytes for one in reads.table_sizes(connection)}
-    assert set(sizes) == {*metadata.tables, "alembic_version"}
-    assert sizes["trades"] > 0

@@ -14,6 +14,7 @@ from orderflow_recorder.postgres import reads, schema
 from orderflow_recorder.postgres.connection import connect, open_engine
 from orderflow_recorder.postgres.schema import SchemaStatus
 from orderflow_recorder.postgres.sink import PostgresSink
+from orderflow_recorder.postgres.storage import read_storage
 from orderflow_recorder.postgres.timescale import COMPRESS_AFTER_CHUNKS, is_community
 from tests.support import records
 
@@ -113,7 +114,7 @@ def test_rows_cross_chunks_once_and_are_measured(timescale_url: str) -> None:
     with connect(timescale_url) as connection:
         chunks = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'trades'"
         assert scalar(connection, chunks) == 5
-        sizes = {one.table: one.size_bytes for one in reads.table_sizes(connection)}
+        sizes = {one.table: one.size_bytes for one in read_storage(connection)}
         assert sizes["trades"] > 5 * 8192
         assert [one.rows for one in reads.stream_summary(connection)] == [5]
 

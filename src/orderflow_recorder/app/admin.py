@@ -7,9 +7,11 @@ import msgspec
 
 from orderflow_recorder.app import logs
 from orderflow_recorder.app.settings import Settings
-from orderflow_recorder.postgres.connection import redact_url
+from orderflow_recorder.app.storage import compression_lines, retention_line, wanted_retention
+from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres, psql_hint
 from orderflow_recorder.postgres.schema import SchemaStatus, check, database_kind, upgrade
+from orderflow_recorder.postgres.storage_compression import read_compression
 
 
 def configure_logs(settings: Settings, command: str) -> None:
@@ -66,14 +68,20 @@ def upgrade_schema(settings: Settings) -> str:
 
 
 def check_schema(settings: Settings) -> tuple[str, bool]:
-    """Return what the schema is, and whether it is this version's.
+    """Return what the schema is, with what is in force of compression and retention, and whether it is this version's.
 
     Raises:
         SinkError: The database cannot be reached, or refuses.
     """
     with running_database(settings) as url:
         state = check(url)
-        return f"{redact_url(url)}: {state.message} ({database_kind(url)})", state.status is SchemaStatus.CURRENT
+        lines = [f"{redact_url(url)}: {state.message} ({database_kind(url)})"]
+        current = state.status is SchemaStatus.CURRENT
+        if current:
+            with connect(url) as connection:
+                lines += compression_lines(read_compression(connection))
+            lines.append(retention_line(wanted_retention(settings)))
+        return "\n".join(lines), current
 
 
 def address(settings: Settings) -> Address:

@@ -62,6 +62,15 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
+def duration_text(span: timedelta) -> str:
+    """Return a span as it is written in a setting, in the longest unit that fits: ``36h``, ``2d``."""
+    minutes = round(span.total_seconds() / 60)
+    for unit, size in (("d", 24 * 60), ("h", 60)):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
 def too_short(values: Mapping[str, Any]) -> Iterator[str]:
     """Return one line per duration that is shorter than what the recorder itself needs.
 

@@ -53,7 +53,7 @@ def prepare_folders(settings: Settings) -> None:
         DataFolderError: They cannot be made or written.
         DiskFullError: There is less room than ``JOURNAL_MIN_FREE_BYTES``.
     """
-    space = DiskSpace(_existing(settings.journal_directory), min_free_bytes=settings.journal_min_free_bytes)
+    space = DiskSpace(nearest_existing(settings.journal_directory), min_free_bytes=settings.journal_min_free_bytes)
     try:
         space.require()
         for directory in (settings.journal_directory, settings.run_directory):
@@ -66,7 +66,7 @@ def prepare_folders(settings: Settings) -> None:
         raise DataFolderError(msg) from None
 
 
-def _existing(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
     """Return ``path`` or its nearest parent that exists."""
     return next(candidate for candidate in (path, *path.absolute().parents) if candidate.exists())
 

@@ -29,6 +29,7 @@ from orderflow_recorder.app.preflight import (
 from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path, publisher
 from orderflow_recorder.app.settings import Settings, unknown_names
 from orderflow_recorder.app.status_line import status_lines
+from orderflow_recorder.app.storage import keep_storage
 from orderflow_recorder.app.supervisor import EXIT_FAILED, ChildSpec, Supervisor
 from orderflow_recorder.domain.errors import OrderflowError
 
@@ -98,10 +99,12 @@ class Recorder:
             async with database(settings, lenient=lenient) as url:
                 self._supervisor = Supervisor(children(settings, url), take_line=self._take_line)
                 watching = asyncio.create_task(self._watch())
+                keeping = asyncio.create_task(keep_storage(settings, url, self._clock))
                 try:
                     await self._supervisor.run(self._stop)
                 finally:
                     watching.cancel()
+                    keeping.cancel()
         finally:
             lock.release()
 

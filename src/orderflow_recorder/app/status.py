@@ -12,12 +12,12 @@ from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth, is_fresh, read_health
 from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
+from orderflow_recorder.app.storage_status import DiskOutlook, TableStatus, read_outlook, read_tables
 from orderflow_recorder.domain.errors import OrderflowError
 from orderflow_recorder.journal.retention import JournalSize, journal_size
 from orderflow_recorder.postgres.activity import StreamActivity, stream_activity
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.errors import sink_error
-from orderflow_recorder.postgres.reads import TableSize, table_sizes
 
 _STATEMENT_TIMEOUT: Final = "SET statement_timeout = '10s'"
 _RECORDING: Final = "recording"
@@ -39,7 +39,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         loader: Its report, if it runs.
         journal: How much journal there is.
         streams: What arrived last, by symbol and table.
-        tables: What the tables take on disk.
+        tables: What the tables take on disk, and how they grow.
+        disk: How long the disk lasts.
     """
 
     instance: str
@@ -50,7 +51,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     loader: LoaderReport | None
     journal: JournalSize
     streams: Sequence[StreamActivity] = ()
-    tables: Sequence[TableSize] = ()
+    tables: Sequence[TableStatus] = ()
+    disk: DiskOutlook | None = None
 
 
 def read_status(settings: Settings) -> Status:
@@ -61,10 +63,11 @@ def read_status(settings: Settings) -> Status:
     loader = _living(settings, LOADER, LoaderReport, now)
     problems = list(find_problems(settings.instance_id, supervisor, collector, loader))
     streams: Sequence[StreamActivity] = ()
-    tables: Sequence[TableSize] = ()
+    tables: Sequence[TableStatus] = ()
+    disk: DiskOutlook | None = None
     if settings.db_url or supervisor is not None:
         try:
-            streams, tables = _read_database(settings)
+            streams, tables, disk = _read_database(settings, now)
         except OrderflowError as error:
             problems.append(str(error))
     return Status(
@@ -77,6 +80,7 @@ def read_status(settings: Settings) -> Status:
         journal=journal_size(settings.journal_directory, now_ns=now),
         streams=streams,
         tables=tables,
+        disk=disk,
     )
 
 
@@ -114,12 +118,15 @@ def _living(settings: Settings, process: str, kind: type[HealthT], now_ns: int) 
     return health if health is not None and is_fresh(health, now_ns) and psutil.pid_exists(health.pid) else None
 
 
-def _read_database(settings: Settings) -> tuple[Sequence[StreamActivity], Sequence[TableSize]]:
+def _read_database(
+    settings: Settings, now_ns: int
+) -> tuple[Sequence[StreamActivity], Sequence[TableStatus], DiskOutlook]:
     named = {*settings.symbols_spot, *settings.symbols_futures}
     symbols = None if ALL_SYMBOLS in named else sorted(named)
     with running_database(settings) as url, connect(url) as connection:
         try:
             connection.execute(_STATEMENT_TIMEOUT)
-            return stream_activity(connection, symbols), table_sizes(connection)
+            tables = read_tables(settings, connection, now_ns)
+            return stream_activity(connection, symbols), tables, read_outlook(settings, connection, tables)
         except psycopg.Error as error:
             raise sink_error(error, "database") from error

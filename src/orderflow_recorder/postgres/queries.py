@@ -69,21 +69,7 @@ FROM public.loader_positions
 ORDER BY instance, sink
 """
 
-TABLE_SIZES: Final[LiteralString] = """
-SELECT relname::text, pg_total_relation_size(oid)
-FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-"""
-
 TIMESCALE_INSTALLED: Final[LiteralString] = """
 SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
    AND current_setting('timescaledb.license', true) IS NOT NULL
-"""
-
-# A hypertable's own file is empty: the rows are in chunks, compressed ones in tables of their own.
-HYPERTABLE_SIZES: Final[LiteralString] = """
-SELECT hypertable_name::text,
-       hypertable_size(format('%I.%I', hypertable_schema, hypertable_name)::regclass)
-FROM timescaledb_information.hypertables
-WHERE hypertable_schema = 'public'
 """

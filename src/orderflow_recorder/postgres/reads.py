@@ -56,13 +56,6 @@ class LoaderPosition(msgspec.Struct, frozen=True):
     idle_seconds: float
 
 
-class TableSize(msgspec.Struct, frozen=True):
-    """What a table takes on disk with indexes, TOAST and chunks, bytes."""
-
-    table: str
-    size_bytes: int
-
-
 def stream_summary(connection: psycopg.Connection[Any]) -> list[StreamSummary]:
     """Return what each table holds of each symbol, and what the ledger misses; counts every row.
 
@@ -111,11 +104,3 @@ def loader_positions(connection: psycopg.Connection[Any]) -> list[LoaderPosition
         LoaderPosition(instance, sink, Position(segment, offset), updated_at, idle)
         for instance, sink, segment, offset, updated_at, idle in connection.execute(queries.POSITIONS).fetchall()
     ]
-
-
-def table_sizes(connection: psycopg.Connection[Any]) -> list[TableSize]:
-    """Return what each table takes on disk, biggest first."""
-    sizes = dict(connection.execute(queries.TABLE_SIZES).fetchall())
-    if connection.execute(queries.TIMESCALE_INSTALLED).fetchone() == (True,):
-        sizes |= dict(connection.execute(queries.HYPERTABLE_SIZES).fetchall())
-    return [TableSize(table, size) for table, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0]))]

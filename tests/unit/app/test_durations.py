@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orderflow_recorder.app.durations import check_compress_after, check_duration, duration
+from orderflow_recorder.app.durations import check_compress_after, check_duration, duration, duration_text
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_off_is_a_word_of_compression_alone() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as 90d"):
         check_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("90d", "90d"), ("4w", "28d"), ("48h", "2d"), ("90m", "90m"), ("36h", "36h")]
+)
+def test_a_span_is_written_in_the_longest_unit_that_fits(text: str, written: str) -> None:
+    assert duration_text(duration(text)) == written
