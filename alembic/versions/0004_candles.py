@@ -79,16 +79,19 @@ $$"""
 UNMARKED: Final = """
 CREATE FUNCTION public.{source}_symbols_without_mark() RETURNS TABLE (market text, symbol text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 SET jit TO off SET search_path TO public, pg_temp AS $$
+DECLARE
+    known record;
 BEGIN
     IF EXISTS (SELECT FROM public.candle_marks AS mark WHERE mark.stream = '{stream}') THEN
         RETURN;
     END IF;
-    SELECT one.market, one.symbol INTO market, symbol FROM public.{source}s AS one
-    ORDER BY one.market, one.symbol LIMIT 1;
-    WHILE market IS NOT NULL LOOP
+    SELECT one.market, one.symbol INTO known FROM public.{source}s AS one ORDER BY one.market, one.symbol LIMIT 1;
+    WHILE FOUND LOOP
+        market := known.market;
+        symbol := known.symbol;
         RETURN NEXT;
-        SELECT one.market, one.symbol INTO market, symbol FROM public.{source}s AS one
-        WHERE (one.market, one.symbol) > (market, symbol) ORDER BY one.market, one.symbol LIMIT 1;
+        SELECT one.market, one.symbol INTO known FROM public.{source}s AS one
+        WHERE (one.market, one.symbol) > (known.market, known.symbol) ORDER BY one.market, one.symbol LIMIT 1;
     END LOOP;
 END
 $$"""

@@ -62,9 +62,15 @@ def batches(flow: list[Path]) -> list[Sequence[Record]]:
 
 
 @pytest.fixture(scope="module")
-def truth(flow: list[Path]) -> dict[str, dict[Key, Values]]:
-    """Give what each view must say, by the standard library's JSON alone."""
-    trades, agg_trades = executions(flow)
+def executed(flow: list[Path]) -> tuple[Flow, Flow]:
+    """Give trades and aggregates by market and symbol, by the standard library's JSON alone."""
+    return executions(flow)
+
+
+@pytest.fixture(scope="module")
+def truth(executed: tuple[Flow, Flow]) -> dict[str, dict[Key, Values]]:
+    """Give what each view must say."""
+    trades, agg_trades = executed
     assert len(trades) == 2
     assert len(agg_trades) == 7
     return {view: computed(trades, agg_trades, width) for view, width in VIEWS.items()}
@@ -129,9 +135,9 @@ def test_once_everything_is_finished(
 
 @pytest.mark.parametrize("seconds", [1, 5, 7, 60, 300, 86_400, 604_800])
 def test_any_interval_is_a_computation_from_the_same_rows(
-    recorded: psycopg.Connection[Any], flow: list[Path], seconds: int
+    recorded: psycopg.Connection[Any], executed: tuple[Flow, Flow], seconds: int
 ) -> None:
-    trades = executions(flow)[0]["usdm", "BTCUSDT"]
+    trades = executed[0]["usdm", "BTCUSDT"]
     monday = datetime(2023, 4, 3, tzinfo=UTC)
     found = read_candles(recorded, Market.USDM, "BTCUSDT", seconds, monday, monday + timedelta(days=7))
     shifted = [one._replace(time=one.time - (monday - EPOCH)) for one in trades]

@@ -1,4 +1,7 @@
-"""The SQL of `candle_refresh`, one constant a query; ``{table}`` and ``{candles}`` are those of the stream, ``{over}`` is `OVER`."""
+"""The SQL of `candle_refresh`, one constant a query.
+
+``{table}`` and ``{candles}`` are those of the stream, ``{over}`` is `OVER`.
+"""
 
 from typing import Final, LiteralString
 
