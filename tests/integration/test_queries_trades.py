@@ -123,11 +123,15 @@ def test_holes_mark_what_they_touch_and_no_more(holed: psycopg.Connection[Any]) 
 
 def test_aggregates_are_left_alone_where_there_are_trades(captured: psycopg.Connection[Any]) -> None:
     case = CASES["spot trades"]
+    case = case._replace(end=case.start + 60_000, bucket=10_000)
+    within_case = "market = 'spot' AND trade_time >= %s AND trade_time < %s"
+    window = (moment(case.start), moment(case.end))
     captured.execute(
-        """INSERT INTO agg_trades SELECT market, symbol, trade_id, trade_id, trade_id, price, quantity, buyer_is_maker,
-           trade_time, event_time, receive_time FROM trades WHERE market = 'spot'"""
+        f"""INSERT INTO agg_trades SELECT market, symbol, trade_id, trade_id, trade_id, price, quantity, buyer_is_maker,
+            trade_time, event_time, receive_time FROM trades WHERE {within_case}""".encode(),  # noqa: S608  # our words
+        window,
     )
     before = {name: ask(captured, name, **case.variables) for name in ("cvd", "footprint", "vpin", "large_trades")}
     assert before["cvd"] == order_flow.cvd(case.fills, case.bucket, ())
-    captured.execute("DELETE FROM trades WHERE market = 'spot'")
+    captured.execute(f"DELETE FROM trades WHERE {within_case}".encode(), window)  # noqa: S608  # our words
     assert {name: ask(captured, name, **case.variables) for name in before} == before
