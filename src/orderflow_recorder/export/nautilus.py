@@ -188,7 +188,8 @@ def _whole(times: tuple[Times, Times], book: Book) -> Ticks:
     bids, asks = len(book.bid_prices), len(book.ask_prices)
     count = 1 + bids + asks
     flags = np.full(count, F_SNAPSHOT, np.uint8)
-    flags[-1] |= F_LAST
+    # Not both: the library knows the end of a message by this flag alone (`OrderBookDeltas.batch`, its data engine).
+    flags[-1] = F_LAST
     return Ticks(
         {
             "action": np.array([CLEAR] + [ADD] * (bids + asks), np.uint8),
