@@ -4,24 +4,23 @@ The coverage rows of the batch's streams are locked meanwhile, as they are when 
 (`candle_refresh`). So a row is either seen when its minute is finished, or noted here.
 """
 
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, Final, LiteralString
 
 import msgspec
 import psycopg
 
+from orderflow_recorder.domain.records import AggTrade, Trade
 from orderflow_recorder.domain.streams import StreamKind
 from orderflow_recorder.postgres.copy_text import timestamp
 from orderflow_recorder.postgres.ledger import Plan
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from orderflow_recorder.domain.records import AggTrade, Trade
-    from orderflow_recorder.postgres.ledger_streams import StreamKey
-
 MINUTE_NS: Final = 60 * 1_000_000_000
 
 _KINDS: Final = (StreamKind.TRADE, StreamKind.AGG_TRADE)
+
+_TRADE_TIME: Final = attrgetter("trade_time")
 
 # Streams without a mark, and those of which the batch has rows before it. -infinity is never above a time.
 _LATE: Final[LiteralString] = """
@@ -52,26 +51,28 @@ def note_changes(cursor: psycopg.Cursor[Any], plans: Plan) -> None:
         cursor: In the transaction that writes the rows; it holds the streams' locks.
         plans: What is written.
     """
-    written: list[tuple[StreamKey, list[int]]] = []
-    for key, plan in plans.items():
-        if plan.records.kind in _KINDS:
-            rows: Sequence[Trade | AggTrade] = plan.records.rows(plan.kept)
-            if rows:
-                written.append((key, [row.trade_time for row in rows]))
+    trades = [(key, plan.records.rows(plan.kept)) for key, plan in plans.items() if plan.records.kind in _KINDS]
+    written = [(key, rows) for key, rows in trades if rows]
     if not written:
         return
     wanted = [
-        {"place": place, "market": key[0], "symbol": key[1], "stream": key[2], "first_time": timestamp(min(times))}
-        for place, (key, times) in enumerate(written)
+        {"place": place, "market": key[0], "symbol": key[1], "stream": key[2], "first_time": _first_time(rows)}
+        for place, (key, rows) in enumerate(written)
     ]
     for place, mark in cursor.execute(_LATE, {"rows": msgspec.json.encode(wanted).decode()}).fetchall():
-        key, times = written[place]
+        key, rows = written[place]
         if mark is None:
             cursor.execute(_MARK, key)
         else:
-            cursor.execute(_NOTE, (*key, [timestamp(minute) for minute in minutes_before(times, mark)]))
+            minutes = minutes_before(map(_TRADE_TIME, rows), mark)
+            cursor.execute(_NOTE, (*key, [timestamp(minute) for minute in minutes]))
 
 
-def minutes_before(times: list[int], mark: int) -> list[int]:
+def minutes_before(times: Iterable[int], mark: int) -> list[int]:
     """Return the minutes that have a time before ``mark``, in order; all ns."""
     return sorted({time // MINUTE_NS * MINUTE_NS for time in times if time < mark})
+
+
+def _first_time(rows: Sequence[Trade | AggTrade]) -> str:
+    # Of every batch (hot path); in ids' order times mostly are, too, but nobody promises it.
+    return timestamp(min(map(_TRADE_TIME, rows)))
