@@ -177,6 +177,7 @@ class HeatReducer:
     def _lose(self) -> None:
         """Go on without a book; it was known until the last diff."""
         if self._book is not None and self._seen > self._drawn:
+            self._quotes.append((self._seen, *_best(self._book), self._run))
             self._draw(self._seen)
             self._drawn = self._seen
         self._book = None
