@@ -18,6 +18,7 @@ from orderflow_recorder.collector import Intake
 from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.retention import SinkPositions, delete_expired
 from orderflow_recorder.journal.writer import FileJournalWriter
+from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.sink import PostgresSink
 
 SUFFIX: Final = "-heal"
@@ -48,6 +49,7 @@ class HealJournal:
         make_loader(
             self._settings,
             sink,
+            books=PostgresBooks(self._url),
             reader_factory=lambda position: EndingReader(FileJournalReader(self._directory, position), ended),
             instance=self._instance,
             wait=ended.wait,

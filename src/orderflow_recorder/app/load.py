@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from orderflow_recorder.app.candles import FreshCandles
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import LoaderReport
 from orderflow_recorder.app.settings import Settings
@@ -17,9 +18,11 @@ from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.retention import SinkPositions
+from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.loop import Loader
 from orderflow_recorder.ports.journal import JournalReader
+from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.sink import PostgresSink
 
 DRAIN_S: Final = 4.0
@@ -42,24 +45,36 @@ def run_loader(settings: Settings, stop: threading.Event, publish: Callable[[Loa
     directory = settings.journal_directory
     sink = PostgresSink(settings.db_url)
     pulse = _Pulse(sink.name, publish, lambda position: FileJournalReader(directory, position).lag_bytes())
+    positions = SinkPositions(directory, sink.name)
+    candles = FreshCandles(settings.db_url, SystemClock().monotonic)
+
+    def after_commit(position: Position) -> None:
+        positions.publish(position)
+        candles.after_commit()
+
     loader = make_loader(
         settings,
         sink,
+        books=PostgresBooks(settings.db_url),
         reader_factory=lambda position: FileJournalReader(directory, position),
         instance=settings.instance_id,
         wait=stop.wait,
-        publish=SinkPositions(directory, sink.name).publish,
+        publish=after_commit,
         observe=pulse.observe,
         drain_s=DRAIN_S,
     )
     with pulse:
-        loader.run()
+        try:
+            loader.run()
+        finally:
+            candles.close()
 
 
 def make_loader(
     settings: Settings,
     sink: PostgresSink,
     *,
+    books: PostgresBooks,
     reader_factory: Callable[[Position], JournalReader],
     instance: str,
     wait: Callable[[float], bool],
@@ -67,7 +82,7 @@ def make_loader(
     observe: Callable[[LoaderHealth], None],
     drain_s: float,
 ) -> Loader:
-    """Return a loader with the batches and back-off of ``settings``; see `Loader` for the rest."""
+    """Return a loader with the batches, back-off and local tops of ``settings``; see `Loader` for the rest."""
     return Loader(
         reader_factory,
         BinanceParser(),
@@ -77,6 +92,7 @@ def make_loader(
             max_bytes=settings.loader_batch_bytes,
             max_age_s=settings.loader_batch_age_ms / 1000,
         ),
+        books=LocalBooks(books, top_levels=settings.book_frame_levels),
         instance=instance,
         clock=SystemClock(),
         wait=wait,

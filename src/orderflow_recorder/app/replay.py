@@ -11,12 +11,15 @@ from pathlib import Path
 
 import msgspec
 
+from orderflow_recorder.app.candles import refresh_candles
+from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.load import make_loader
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.domain.errors import SchemaMismatchError
 from orderflow_recorder.journal.captures import open_capture
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.ports.journal import JournalEntry, JournalReader
+from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.schema import SchemaStatus, check, upgrade
 from orderflow_recorder.postgres.sink import PostgresSink
@@ -69,7 +72,9 @@ def replay(settings: Settings, url: str, paths: Sequence[Path], observe: Callabl
     elif state.status is not SchemaStatus.CURRENT:
         msg = f"{redact_url(url)}: {state.message}"
         raise SchemaMismatchError(msg)
-    return [Replayed(path, _replay(settings, url, path, observe)) for path in paths]
+    replayed = [Replayed(path, _replay(settings, url, path, observe)) for path in paths]
+    refresh_candles(url, SystemClock().monotonic)
+    return replayed
 
 
 def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, int], None]) -> LoaderHealth:
@@ -89,6 +94,7 @@ def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, i
     make_loader(
         settings,
         sink,
+        books=PostgresBooks(url),
         reader_factory=lambda position: EndingReader(open_capture(path, position), ended),
         instance=instance_of(path) or sink.name,
         wait=ended.wait,

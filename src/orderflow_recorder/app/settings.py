@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     loader_batch_age_ms: Annotated[int, Field(ge=1, le=60_000)] = 250
     loader_backoff_s: Seconds = 0.5
     loader_backoff_max_s: Seconds = 30
+    book_frame_levels: Annotated[int, Field(ge=0, le=5000)] = 0
 
     ws_ping_interval_s: Annotated[float, Field(gt=0, le=600)] = 20
     ws_ping_timeout_s: Annotated[float, Field(gt=0, le=600)] = 20

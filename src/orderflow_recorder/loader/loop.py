@@ -11,6 +11,7 @@ from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.positions import Position
+from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.loader.pending import PendingBatch
@@ -52,6 +53,7 @@ class Loader:
         sink: Sink,
         policy: BatchPolicy,
         *,
+        books: LocalBooks,
         instance: str,
         clock: Times,
         wait: Callable[[float], bool],
@@ -67,6 +69,7 @@ class Loader:
             parser: Turns entries into records.
             sink: Where the records go.
             policy: When a batch is written; ``max_bytes`` also bounds what is in memory.
+            books: What follows from the records goes into their batch.
             instance: Whose journal it is.
             clock: Wall and monotonic time.
             wait: Waits up to so many seconds; returns True, then and ever after, once asked to stop.
@@ -79,6 +82,7 @@ class Loader:
         self._parser = TolerantParser(parser, instance=instance, now_ns=clock.now_ns)
         self._sink = sink
         self._policy = policy
+        self._books = books
         self._instance = instance
         self._clock = clock
         self._wait = wait
@@ -115,10 +119,12 @@ class Loader:
                     self._wait(pause_s)
         finally:
             self._sink.close()
+            self._books.forget()
             self._note(connected=False)
 
     def _load(self, position: Position) -> None:
         """Read and write from ``position`` until the end after a stop request."""
+        self._books.forget()
         reader = self._reader_factory(position)
         try:
             pending = PendingBatch(position, self._policy)
@@ -140,6 +146,9 @@ class Loader:
         for entry in entries:
             records, parsed = self._parser.parse(entry)
             pending.add_entry(entry, records, parsed=parsed, now=now)
+            for record in records:
+                for own in self._books.take(record, pending.records):
+                    pending.add_own(own, now)
             if pending.is_due(now):
                 self._write(pending)
         if not entries and stopping:
@@ -158,6 +167,7 @@ class Loader:
     def _write(self, pending: PendingBatch) -> None:
         batch = Batch(self._instance, pending.start, pending.end, pending.records)
         result = self._sink.write(batch)
+        self._books.rest()
         self._backoff.reset()
         self._last_written_ns = pending.last_time
         self._refused = self._events_for(result, pending)

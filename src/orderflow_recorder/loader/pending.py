@@ -1,11 +1,15 @@
 """The one batch a loader holds in memory."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from orderflow_recorder.core.batching import Batcher, BatchPolicy
 from orderflow_recorder.domain.positions import Position
-from orderflow_recorder.domain.records import Record
+from orderflow_recorder.domain.records import BookSnapshot, Record
 from orderflow_recorder.ports.journal import JournalEntry
+
+_LEVEL_BYTES: Final = 24
+"""Of price and quantity, as in a journal: a book is as much work whether it came from there or from us."""
 
 
 class PendingBatch:
@@ -54,10 +58,10 @@ class PendingBatch:
         self._batcher.add(len(records), size, now)
 
     def add_own(self, record: Record, now: float) -> None:
-        """Take a record of the loader's own making; the position does not move."""
+        """Take a record of the loader's own making; the position does not move, but its size counts."""
         self.records.append(record)
         self._origins.append(None)
-        self._batcher.add(1, 0, now)
+        self._batcher.add(1, _size(record), now)
 
     def is_due(self, now: float) -> bool:
         """Say whether it must be written now."""
@@ -70,3 +74,9 @@ class PendingBatch:
     def origins(self) -> dict[int, JournalEntry | None]:
         """Return the entry each record came from, if from one, by the record's `id`."""
         return {id(record): entry for record, entry in zip(self.records, self._origins, strict=True)}
+
+
+def _size(record: Record) -> int:
+    if not isinstance(record, BookSnapshot):
+        return 0
+    return _LEVEL_BYTES * (len(record.bid_prices) + len(record.ask_prices))

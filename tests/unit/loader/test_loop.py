@@ -17,6 +17,7 @@ from orderflow_recorder.domain.records import Record, Trade
 from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.segments import segment_path
 from orderflow_recorder.journal.writer import FileJournalWriter
+from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth  # noqa: TC001  # as the other imports, not apart
 from orderflow_recorder.loader.loop import Loader
 from orderflow_recorder.ports.journal import JournalEntry
@@ -24,6 +25,7 @@ from orderflow_recorder.ports.sink import Batch, WriteResult
 from tests.support import records as build
 from tests.support.journal import open_writer, read_journal
 from tests.support.manual_clock import ManualClock
+from tests.support.memory_books import MemoryBooks
 from tests.support.memory_sink import MemorySink, MemoryStore
 
 POLICY = BatchPolicy(max_rows=100, max_bytes=50_000, max_age_s=0.25)
@@ -66,6 +68,7 @@ class Rig:
             TradeParser(),
             self.sink,
             policy,
+            books=LocalBooks(MemoryBooks(self.sink.store), top_levels=0),
             instance="main",
             clock=self.clock,
             wait=self._wait,

@@ -1,0 +1,138 @@
+"""The local books of a loader: what they say goes into the batch of the records that they follow from.
+
+A book is a function of the journal. What it needs of the journal's past is in the batch at hand or in the
+database: so it does not matter where batches are cut, and when the loader begins anew it takes each book
+up again where the database says it stood.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from heapq import merge
+from typing import TypeAlias
+
+from loguru import logger
+
+from orderflow_recorder.core.book_levels import Pace
+from orderflow_recorder.core.local_book import Effect, LocalBook, Remark
+from orderflow_recorder.domain.errors import SinkUnavailableError
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.records import BookSnapshot, BookTop, DepthDiff, Record
+from orderflow_recorder.ports.books import BookSource
+
+_Key: TypeAlias = tuple[Market, str]
+_PACE = Pace()
+
+
+class LocalBooks:
+    """One book a market and symbol.
+
+    Lifecycle: `forget` whenever the sink is opened, `take` every record in journal order, `rest` after each
+    batch that was written.
+    """
+
+    def __init__(self, source: BookSource, *, top_levels: int, pace: Pace = _PACE) -> None:
+        """Start without books.
+
+        Args:
+            source: What was written before.
+            top_levels: How many of the best levels to tell after each diff that changed them; 0 for none.
+            pace: When a checkpoint is due.
+        """
+        self._source = source
+        self._top_levels = top_levels
+        self._pace = pace
+        self._log = logger.bind(component="loader")
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all books: the sink may stand elsewhere than they do."""
+        self._books: dict[_Key, LocalBook] = {}
+        self._early: dict[_Key, BookSnapshot] = {}
+        self._failed: set[_Key] = set()
+        self.rest()
+
+    def rest(self) -> None:
+        """Keep no connection where nothing is asked."""
+        self._source.close()
+
+    def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
+        """Return what follows from a record for its book (hot path).
+
+        Args:
+            record: The next one of the journal; those that say nothing of a full book follow to nothing.
+            pending: The records that the database does not have yet, in journal order.
+
+        Raises:
+            SinkUnavailableError: The book must be taken up again, and the database is away.
+        """
+        if not isinstance(record, DepthDiff | BookSnapshot):
+            return ()
+        key = (record.market, record.symbol)
+        try:
+            if isinstance(record, DepthDiff):
+                return self._told(key, self._take_diff(key, record))
+            self._take_snapshot(key, record, pending)
+        except SinkUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001  # no book is worth the recording of all symbols
+            self._books[key] = self._new_book()
+            if key not in self._failed:
+                self._failed.add(key)
+                self._log.exception("{} {}: the local book is dropped until the next snapshot", *key)
+        return ()
+
+    def _take_diff(self, key: _Key, diff: DepthDiff) -> Sequence[Effect]:
+        book = self._books.get(key)
+        return (self._taken_up(key, diff) if book is None else book).take_diff(diff)
+
+    def _take_snapshot(self, key: _Key, snapshot: BookSnapshot, pending: Sequence[Record]) -> None:
+        book = self._books.get(key)
+        if book is None:
+            self._early[key] = snapshot  # what came before it is told by the first diff
+        elif book.newest is None or snapshot.last_update_id >= book.newest.final_update_id:
+            book.take_snapshot(snapshot, ())
+        else:
+            waiting = sorted(
+                (one for one in pending if isinstance(one, DepthDiff) and (one.market, one.symbol) == key), key=_final
+            )
+            self._catch_up(book, snapshot, book.newest, waiting)
+
+    def _taken_up(self, key: _Key, diff: DepthDiff) -> LocalBook:
+        """Return the book of a symbol whose first diff since `forget` this is, as it was when it came."""
+        self._books[key] = book = self._new_book()
+        seed = self._source.seed(diff)
+        if seed.checkpoint is not None:
+            with closing(self._source.diffs(diff, after=seed.checkpoint.last_update_id)) as later:
+                book.restore(seed.checkpoint, later)
+        snapshot = self._early.pop(key, seed.snapshot)
+        if snapshot is not None:
+            self._catch_up(book, snapshot, diff, ())
+        return book
+
+    def _catch_up(
+        self, book: LocalBook, snapshot: BookSnapshot, until: DepthDiff, waiting: Sequence[DepthDiff]
+    ) -> None:
+        """Give a book a snapshot, with the diffs that came before it and are newer than it."""
+        after = snapshot.last_update_id
+        waiting = [diff for diff in waiting if diff.final_update_id > after]
+        with closing(self._source.diffs(until, after=after)) as written:
+            book.take_snapshot(snapshot, merge(written, waiting, key=_final))
+
+    def _new_book(self) -> LocalBook:
+        return LocalBook(top_levels=self._top_levels, pace=self._pace)
+
+    def _told(self, key: _Key, effects: Sequence[Effect]) -> Sequence[BookSnapshot | BookTop]:
+        """Log the remarks, return the records."""
+        if not effects:
+            return ()
+        records: list[BookSnapshot | BookTop] = []
+        for effect in effects:
+            if isinstance(effect, Remark):
+                self._log.warning("{} {}: {}", *key, effect.text)
+            else:
+                records.append(effect)
+        return records
+
+
+def _final(diff: DepthDiff) -> int:
+    return diff.final_update_id
