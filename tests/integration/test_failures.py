@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -199,6 +200,24 @@ def test_a_full_disk(tmp_path: Path, simulator: SimulatorProgram, database_url: 
         (disk / "filler").write_bytes(bytes(1_030_000))
         environment = {**simulator.environment(), "DB_URL": database_url}
         assert_refused(tmp_path, environment, "disk full", "bytes free, the journal needs", "free some space")
+
+
+def test_a_recorder_that_is_stopped_while_the_disk_is_full(
+    tmp_path: Path, simulator: SimulatorProgram, database_url: str
+) -> None:
+    with small_disk(tmp_path / "data") as disk:
+        environment = {**simulator.environment(), "DB_URL": database_url}
+        with RecorderProgram(tmp_path, environment) as recorder:
+            wait_until(lambda: recorder.health("collector").get("frames"), within_s=WITHIN_S, what="frames arrive")
+            with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+                while filler.write(bytes(4096)):
+                    pass
+            wait_until(lambda: "disk full" in recorder.output(), within_s=WITHIN_S, what="recording stops")
+            assert recorder.stop(within_s=10) == 1
+            lines = recorder.output().splitlines()
+        assert "Traceback" not in recorder.output()
+    assert any("stopped while the disk was full: what came since then is not recorded" in line for line in lines)
+    assert "collector ended with exit code 1: see its last line above" in lines[-1]
 
 
 def test_a_second_recorder_on_the_same_folder(tmp_path: Path, simulator: SimulatorProgram, database_url: str) -> None:

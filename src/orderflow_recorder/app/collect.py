@@ -5,8 +5,10 @@ import os
 import random
 import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
 
 import httpx
 from loguru import logger
@@ -25,6 +27,7 @@ from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.journal.retention import delete_expired
 from orderflow_recorder.journal.writer import FileJournalWriter
+from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.postgres.open_gaps import PostgresLedger
 
 LOCK_PATIENCE_S = 15.0
@@ -75,16 +78,60 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
             window=settings.window,
         )
         report = _Reporter(collector, writer, clock, budgets)
-        side_tasks = [
-            asyncio.create_task(_housekeeping(settings, clock)),
-            asyncio.create_task(_report(report, clock, publish)),
-        ]
+        return await run_beside(
+            collector.run(stop),
+            stop,
+            repeat("old segments stay", partial(_delete_expired, settings, clock), HOUSEKEEPING_S, clock),
+            repeat("health is not told", partial(_publish, report, publish), HEALTH_S, clock),
+        )
+
+
+async def run_beside(
+    main: Coroutine[Any, Any, bool], stop: asyncio.Event, *side_jobs: Coroutine[Any, Any, None]
+) -> bool:
+    """Run ``main`` to its end with ``side_jobs`` beside it, and return what it returns.
+
+    Args:
+        main: The work; it ends once ``stop`` is set.
+        stop: Set where a side job ends, which it never should: it has failed.
+        side_jobs: Cancelled at the end.
+
+    Raises:
+        Exception: What a side job failed with, after ``main`` has ended.
+    """
+    working = asyncio.create_task(main)
+    beside = [asyncio.create_task(job) for job in side_jobs]
+    try:
+        await asyncio.wait([working, *beside], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in beside if task.done()]
+        if failed:
+            stop.set()
+        result = await working
+        for failure in failed:
+            failure.result()
+        return result
+    finally:
+        working.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(working, *beside, return_exceptions=True)
+
+
+async def repeat(failure: str, job: Callable[[], Awaitable[None]], every_s: float, clock: Clock) -> None:
+    """Do ``job`` again and again; what the disk refuses is logged and tried again the next time.
+
+    Args:
+        failure: What to say where it fails.
+        job: What to do.
+        every_s: The pause after each time, seconds.
+        clock: Time.
+    """
+    while True:
         try:
-            return await collector.run(stop)
-        finally:
-            for task in side_tasks:
-                task.cancel()
-            await asyncio.gather(*side_tasks, return_exceptions=True)
+            await job()
+        except OSError as error:
+            logger.warning("{}: {}; next attempt in {:.0f} s", failure, error, every_s)
+        await clock.sleep(every_s)
 
 
 async def _open_journal(settings: Settings, clock: SystemClock, run_id: str) -> FileJournalWriter:
@@ -153,19 +200,17 @@ def tls_context(*, verify: bool) -> ssl.SSLContext:
     return context
 
 
-async def _housekeeping(settings: Settings, clock: SystemClock) -> None:
+async def _delete_expired(settings: Settings, clock: SystemClock) -> None:
     """Delete journal segments that every sink has passed and that are old enough."""
-    while True:
-        deleted = await asyncio.to_thread(
-            delete_expired,
-            settings.journal_directory,
-            required=SINKS,
-            retention_hours=settings.journal_retention_hours,
-            now_ns=clock.now_ns(),
-        )
-        if deleted:
-            logger.info("deleted journal segments {} to {}: every sink has passed them", deleted[0], deleted[-1])
-        await clock.sleep(HOUSEKEEPING_S)
+    deleted = await asyncio.to_thread(
+        delete_expired,
+        settings.journal_directory,
+        required=SINKS,
+        retention_hours=settings.journal_retention_hours,
+        now_ns=clock.now_ns(),
+    )
+    if deleted:
+        logger.info("deleted journal segments {} to {}: every sink has passed them", deleted[0], deleted[-1])
 
 
 class _Reporter:
@@ -232,7 +277,5 @@ class _Reporter:
         )
 
 
-async def _report(reporter: _Reporter, clock: SystemClock, publish: Callable[[CollectorHealth], None]) -> None:
-    while True:
-        publish(reporter.report())
-        await clock.sleep(HEALTH_S)
+async def _publish(reporter: _Reporter, publish: Callable[[CollectorHealth], None]) -> None:
+    publish(reporter.report())

@@ -31,14 +31,22 @@ def collector_main(settings: Settings, parent_fd: int) -> int:
         parent_fd: End of a pipe that ends with the parent.
     """
 
-    async def collect() -> None:
+    async def collect() -> bool:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         watch_parent(parent_fd, lambda: loop.call_soon_threadsafe(stop.set))
-        await run_collector(settings, stop, publisher(settings, COLLECTOR))
+        return await run_collector(settings, stop, publisher(settings, COLLECTOR))
 
-    return _run(settings, COLLECTOR, lambda: asyncio.run(collect()))
+    def work() -> int:
+        if asyncio.run(collect()):
+            return 0
+        logger.error(
+            "stopped while the disk was full: what came since then is not recorded; free some space or move DATA_DIR"
+        )
+        return EXIT_FAILED
+
+    return _run(settings, COLLECTOR, work)
 
 
 def loader_main(settings: Settings, parent_fd: int) -> int:
@@ -50,10 +58,11 @@ def loader_main(settings: Settings, parent_fd: int) -> int:
     """
     stop = threading.Event()
 
-    def load() -> None:
+    def load() -> int:
         watch_sigterm(stop.set)
         watch_parent(parent_fd, stop.set)
         run_loader(settings, stop, publisher(settings, LOADER))
+        return 0
 
     return _run(settings, LOADER, load)
 
@@ -110,7 +119,7 @@ def watch_sigterm(told: Callable[[], object]) -> None:
     threading.Thread(target=watch, name="sigterm", daemon=True).start()
 
 
-def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
+def _run(settings: Settings, process: str, work: Callable[[], int]) -> int:
     logs.configure(
         process=process.partition("-")[0],
         level=settings.log_level,
@@ -121,7 +130,7 @@ def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _arm_crash_point()
-        work()
+        return work()
     except SettingsError as error:
         logger.error("{}", error)
         return EXIT_USAGE
@@ -134,7 +143,6 @@ def _run(settings: Settings, process: str, work: Callable[[], None]) -> int:
     except Exception:  # noqa: BLE001  # the last line of a child must be a log line; the supervisor starts it again
         logger.exception("unexpected error")
         return EXIT_FAILED
-    return 0
 
 
 def _arm_crash_point() -> None:

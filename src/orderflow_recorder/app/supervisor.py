@@ -38,6 +38,10 @@ class ChildRefusedError(OrderflowError):
     """A child ended with an error that only a person can mend, and has logged it."""
 
 
+class ChildFailedError(OrderflowError):
+    """A child that was asked to end said that it failed, and has logged why."""
+
+
 class ChildSpec(msgspec.Struct, frozen=True):
     """A program to keep running.
 
@@ -101,6 +105,7 @@ class Supervisor:
 
         Raises:
             ChildRefusedError: A child ended with exit code 2 or 3 soon after the start.
+            ChildFailedError: A child that was asked to end did so with exit code 1.
         """
         child_end, parent_end = os.pipe()
         try:
@@ -143,6 +148,9 @@ class _Keeper:
             began = time.monotonic()
             code = await self._live(pipe)
             if self.end.is_set():
+                if code == EXIT_FAILED:
+                    msg = f"{self.name} ended with exit code {code}: see its last line above"
+                    raise ChildFailedError(msg)
                 return
             if code in {EXIT_USAGE, EXIT_REFUSED} and time.monotonic() < self._attended_until:
                 msg = f"{self.name} gave up with exit code {code}: see its last line above"
