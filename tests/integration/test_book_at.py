@@ -1,5 +1,6 @@
 """book_at against the captures: at random instants it is the book that their JSON gives, every level."""
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -11,15 +12,16 @@ import pytest
 
 from orderflow_recorder.app.replay import replay
 from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.postgres.books import read_book
 from orderflow_recorder.postgres.connection import connect
 from tests.support.capture_books import CaptureBook, levels, read_books, write_depth
 from tests.support.captures import NAMES, capture
 from tests.support.database import new_database
 
+TWO_SYMBOLS: Final = "spot_two_symbols_2021-04-04"
 INSTANTS: Final = 250
 """How many a capture."""
-CHECKPOINT_EVERY: Final = 500
-"""Diffs between the checkpoints of the two long captures; the others are built from the snapshot alone."""
 BOOKS: Final = """
 SELECT verdict.trusted, coalesce(
     (SELECT string_agg(concat_ws(' ', side, price, quantity), ',' ORDER BY place)
@@ -28,11 +30,12 @@ FROM unnest(%(times)s::timestamptz[]) WITH ORDINALITY AS instant (at, place),
     book_verdict(%(market)s, %(symbol)s, instant.at) AS verdict
 ORDER BY instant.place
 """
-ADD_CHECKPOINT: Final = """
-INSERT INTO book_snapshots (market, symbol, last_update_id, source, receive_time,
-                            bid_prices, bid_quantities, ask_prices, ask_quantities)
-VALUES (%s, %s, %s, 'checkpoint', %s, %s, %s, %s, %s)
-"""
+EXPLAIN: Final = {
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_format": "json",
+    "auto_explain.log_level": "notice",
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,28 +55,13 @@ def truth(depth: dict[str, Path]) -> dict[str, list[CaptureBook]]:
 
 
 @pytest.fixture(scope="module")
-def recorded(
-    postgres_url: str, postgres_template: str, depth: dict[str, Path], truth: dict[str, list[CaptureBook]]
-) -> Iterator[psycopg.Connection[Any]]:
+def recorded(postgres_url: str, postgres_template: str, depth: dict[str, Path]) -> Iterator[psycopg.Connection[Any]]:
     """Give a connection to a database with all of them."""
     with new_database(postgres_url, template=postgres_template) as url:
         replay(Settings(db_url=url), url, list(depth.values()), lambda _path, _left: None)
         with connect(url) as connection:
-            for books in truth.values():
-                for book in books:
-                    add_checkpoints(connection, book)
             connection.execute("ANALYZE depth_diffs, book_snapshots")
             yield connection
-
-
-def add_checkpoints(connection: psycopg.Connection[Any], book: CaptureBook) -> None:
-    """Write whole books as the loader does; between them some instants are still far from any."""
-    positions = range(3 * CHECKPOINT_EVERY, len(book.updates), CHECKPOINT_EVERY)
-    for position, sides in zip(positions, book.books(positions), strict=True):
-        last = book.updates[position - 1]
-        bids, asks = sorted(sides[0].items(), reverse=True), sorted(sides[1].items())
-        arrays = [f"{{{','.join(str(level[index]) for level in side)}}}" for side in (bids, asks) for index in (0, 1)]
-        connection.execute(ADD_CHECKPOINT, (book.market, book.symbol, last.final, last.received, *arrays))
 
 
 def instants(books: Sequence[CaptureBook], seed: str) -> dict[str, list[datetime]]:
@@ -115,3 +103,75 @@ def test_before_the_first_diff_and_after_the_last_there_is_no_trusted_book(
         before, last, after = ask(recorded, book, (book.recorded_from - beat, book.end, book.end + beat))
         whole = ",".join(levels(next(book.books([len(book.updates)]))))
         assert (before, last, after) == ((False, ""), (True, whole), (False, whole))
+
+
+def test_inside_a_hole_and_after_it_the_verdict_says_so(
+    database_url: str, depth: dict[str, Path], truth: dict[str, list[CaptureBook]], tmp_path: Path
+) -> None:
+    (book,) = (book for book in truth[TWO_SYMBOLS] if book.symbol == "ETHUSDT")
+    lost = book.updates[400:450]
+    path = tmp_path / "holed.jsonl"
+    with depth[TWO_SYMBOLS].open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as holed:
+        holed.writelines(line for line in lines if not any(f'"u":{update.final},' in line for update in lost))
+    replay(Settings(db_url=database_url), database_url, [path], lambda _path, _left: None)
+    dice = random.Random(4)  # noqa: S311  # to draw, not to hide
+    began, ended = lost[0].at, lost[-1].at
+    inside = [began, ended, *(began + (ended - began) * dice.random() for _ in range(30))]
+    before = [book.begin + (book.updates[399].at - book.begin) * dice.random() for _ in range(5)]
+    after = [ended + timedelta(milliseconds=101), book.end]
+    hole = f"a hole from update id {lost[0].start + 1} to {lost[-1].final} of depth@100ms, cause venue_skipped"
+    with connect(database_url) as connection:
+        assert set(ask(connection, book, [*inside, *after])) == {(False, "")}
+        for times, words in ((inside, f"inside {hole}"), (after, f"no snapshot since {hole}")):
+            for at in times:
+                reason = read_book(connection, Market.SPOT, book.symbol, at).verdict.reason
+                assert reason.startswith(words), reason
+        for at, (trusted, text) in zip(before, ask(connection, book, before), strict=True):
+            assert trusted
+            assert text.split(",") == levels(next(book.books([book.position(at)])))
+
+
+def test_diffs_are_read_by_the_natural_key_alone(recorded: psycopg.Connection[Any]) -> None:
+    plans: list[dict[str, Any]] = []
+    with recorded.transaction(force_rollback=True):
+        try:
+            recorded.execute("LOAD 'auto_explain'")
+        except psycopg.errors.UndefinedFile:
+            pytest.skip("needs auto_explain, this server comes without it")
+        for setting, value in EXPLAIN.items():
+            recorded.execute("SELECT set_config(%s, %s, true)", (setting, value))
+        recorded.add_notice_handler(lambda notice: plans.extend(explained(notice.message_primary or "")))
+        recorded.execute("SELECT FROM book_at('spot', 'BTCUSDT', '2024-08-09 00:01:00+00', 20)")
+    read = [scan for plan in plans for scan in scans(plan["Plan"]) if "event_time" in str(scan)]
+    # The last one and the next one; the ids for the chain; bids and asks.
+    assert len(read) >= 5
+    for scan in read:
+        assert scan["Index Name"].endswith("depth_diffs_key")
+        assert "event_time" in scan["Index Cond"]
+
+
+def explained(message: str) -> list[dict[str, Any]]:
+    """Return the plan in a message of auto_explain, if it is one."""
+    return [json.loads(message.partition("plan:")[2])] if message.startswith("duration:") else []
+
+
+def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what reads a table."""
+    if "Relation Name" in node:
+        yield node
+    for part in node.get("Plans", ()):
+        yield from scans(part)
+
+
+def test_compressed_chunks_give_the_same_books(
+    recorded: psycopg.Connection[Any], truth: dict[str, list[CaptureBook]]
+) -> None:
+    (book,) = truth["spot_btcusdt_2024-08-08"]
+    times = instants([book], "compressed")[book.symbol][::25]
+    before = ask(recorded, book, times)
+    if not recorded.execute(
+        "SELECT FROM pg_settings WHERE name = 'timescaledb.license' AND setting = 'timescale'"
+    ).rowcount:
+        pytest.skip("needs the Community edition of TimescaleDB")
+    recorded.execute("SELECT compress_chunk(chunk) FROM show_chunks('depth_diffs') AS chunk")
+    assert ask(recorded, book, times) == before
