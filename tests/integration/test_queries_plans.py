@@ -71,6 +71,10 @@ READS: Final = {
         ("spot", {"trades", "book_tickers"}),
         ("usdm", {"trades", "agg_trades", "book_tickers", "book_tops"}),
     ),
+    "effective_spread": (
+        ("spot", {"trades", "book_tickers"}),
+        ("usdm", {"trades", "agg_trades", "book_tickers", "book_tops"}),
+    ),
     "liquidations_against_price": (("usdm", {"trades", "agg_trades", "liquidations"}),),
     # What these read, their functions and views read for them.
     "slippage": (("spot", set()),),

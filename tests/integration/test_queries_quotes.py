@@ -108,6 +108,28 @@ def test_gap_aware_join_drops_trades_inside_a_hole(captured: psycopg.Connection[
     assert ask(captured, "gap_aware_join", **variables(market, symbol, start, end)) == []
 
 
+@pytest.mark.parametrize("case", [SPOT, FUTURES, SMALL])
+def test_effective_spread(case: tuple[str, str, str, int, int], captured: psycopg.Connection[Any]) -> None:
+    name, market, symbol, start, end = case
+    source = recorded(name, symbol)
+    expected = quote_flow.effective_spread(source, within(source.fills, start, end), market, 3_000, 10_000)
+    assert any(row["effective_spread_bps"] > 0 for row in expected)
+    window = variables(market, symbol, start, end)
+    assert ask(captured, "effective_spread", bucket="10 s", horizon="3 s", **window) == expected
+
+
+def test_effective_spread_says_what_it_leaves_out(captured: psycopg.Connection[Any]) -> None:
+    name, market, symbol, start, end = SMALL
+    end += 10_000  # beyond the recording's end
+    source, hole = cut(captured, recorded(name, symbol))
+    expected = quote_flow.effective_spread(source, within(source.fills, start, end), market, 3_000, 10_000, hole)
+    assert [bool(row["left_out"]) for row in expected].count(True) >= 3
+    asked = {"bucket": "10 s", "horizon": "3 s", **variables(market, symbol, start, end)}
+    assert ask(captured, "effective_spread", **asked) == expected
+    captured.execute("UPDATE agg_trades SET event_time = NULL")
+    assert {row["trade_count"] for row in ask(captured, "effective_spread", **asked)} == {0}
+
+
 @pytest.mark.parametrize("band_bps", [2, 20])
 def test_spread_and_depth(band_bps: int, captured: psycopg.Connection[Any]) -> None:
     source = recorded(HOLED, "BTCUSDT")

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.support.captures import moment, received
-from tests.support.order_flow import Table, digits, milliseconds
+from tests.support.order_flow import Table, buckets, digits, milliseconds
 from tests.support.recorded import Fill, Quote, Recorded
 
 Hole = tuple[datetime, datetime]
@@ -66,21 +66,54 @@ def order_flow_imbalance(source: Recorded, start: int, end: int, length: int, ho
     return [{"bucket": moment(bucket)} | row for bucket, row in sorted(rows.items())]
 
 
+LEAD = 2_000
+"""By how much best prices overtake, on spot, the trades that caused them: the queries' default, µs."""
+
+
+class Standing:
+    """Quotes in the order they stood, asked by when a fill met them, µs.
+
+    Futures: by the matching engine's times. Spot, whose quotes carry none: by our clock, ahead of the first
+    fill of the same time and side.
+    """
+
+    def __init__(self, source: Recorded, fills: list[Fill], market: str) -> None:
+        """Put the quotes in order."""
+        self.spot = market == "spot"
+        self.quotes = sorted(source.quotes, key=lambda quote: (self._moment(quote), quote.id))
+        self.moments = [self._moment(quote) for quote in self.quotes]
+        self.first: dict[tuple[int, bool], int] = {}
+        for fill in fills:
+            key = fill.time, fill.sold
+            self.first[key] = min(fill.received, self.first.get(key, fill.received))
+
+    def _moment(self, quote: Quote) -> int:
+        return quote.received if self.spot else (quote.transaction_time or 0) * 1000
+
+    def met(self, fill: Fill) -> int:
+        """Return when a fill met the book."""
+        return self.first[fill.time, fill.sold] if self.spot else fill.time * 1000
+
+    def place(self, fill: Fill, later: int = 0) -> int:
+        """Return the number of the newest quote before a fill, or ``later`` µs after it; -1 if there is none."""
+        return bisect_left(self.moments, self.met(fill) - (LEAD if self.spot else 0) + later) - 1
+
+
+def middle(quote: Quote) -> Fraction:
+    """Return the middle of the best prices."""
+    return Fraction(quote.bid + quote.ask) / 2
+
+
 def best_prices_before(source: Recorded, fills: list[Fill], market: str, hole: Hole | None = None) -> Table:
-    """Join each fill with the newest quote strictly before it."""
-    spot = market == "spot"  # whose quotes carry no time: by our clock, else by the matching engine's
-    axis = {quote: quote.received if spot else quote.transaction_time or 0 for quote in source.quotes}
-    quotes = sorted(source.quotes, key=lambda quote: (axis[quote], quote.id))
-    moments = [axis[quote] for quote in quotes]
+    """Join each fill with the newest quote before it."""
+    standing = Standing(source, fills, market)
     rows = []
     for fill in sorted(fills, key=lambda fill: (fill.time, fill.id)):
-        time = fill.received if spot else fill.time
-        place = bisect_left(moments, time) - 1
-        if place < 0 or (hole is not None and between(hole, quotes[place].received, fill.received)):
+        place = standing.place(fill)
+        if place < 0 or (hole is not None and between(hole, standing.quotes[place].received, fill.received)):
             continue
-        quote = quotes[place]
-        mid = Fraction(quote.bid + quote.ask) / 2
-        paid = (mid - Fraction(fill.price)) if fill.sold else (Fraction(fill.price) - mid)
+        quote = standing.quotes[place]
+        paid = (Fraction(fill.price) - middle(quote)) * (-1 if fill.sold else 1)
         rows.append(
             {
                 "trade_id": fill.id,
@@ -90,8 +123,45 @@ def best_prices_before(source: Recorded, fills: list[Fill], market: str, hole: H
                 "side": "SELL" if fill.sold else "BUY",
                 "bid_price": quote.bid,
                 "ask_price": quote.ask,
-                "quote_age": timedelta(**{"microseconds" if spot else "milliseconds": time - moments[place]}),
-                "effective_spread_bps": digits(2 * paid / mid * 10000, 3),
+                "quote_age": timedelta(microseconds=standing.met(fill) - standing.moments[place]),
+                "effective_spread_bps": digits(2 * paid / middle(quote) * 10000, 3),
+            }
+        )
+    return rows
+
+
+def effective_spread(
+    source: Recorded, fills: list[Fill], market: str, horizon: int, length: int, hole: Hole | None = None
+) -> Table:
+    """Compute what takers paid per bucket; ``horizon`` and ``length`` in ms."""
+    standing = Standing(source, fills, market)
+    rows = []
+    for start, members in buckets(fills, length).items():
+        spreads = []
+        for fill in members:
+            place, later = standing.place(fill), standing.place(fill, horizon * 1000)
+            if place < 0 or later + 1 >= len(standing.quotes):
+                continue
+            quote = standing.quotes[place]
+            if hole is not None and between(hole, quote.received, fill.received + horizon * 1000):
+                continue
+            mid, after, sign = middle(quote), middle(standing.quotes[later]), -1 if fill.sold else 1
+            factor = 20_000 * sign / mid
+            paid, kept = (Fraction(fill.price) - mid) * factor, (Fraction(fill.price) - after) * factor
+            spreads.append((Fraction(fill.quantity), paid, kept, paid - kept))
+        total = sum(quantity for quantity, *_ in spreads)
+        means = [
+            digits(sum(spread[0] * spread[number] for spread in spreads) / total, 4) if total else None
+            for number in (1, 2, 3)
+        ]
+        names = ("effective_spread_bps", "realised_spread_bps", "price_impact_bps")
+        rows.append(
+            {
+                "bucket": moment(start),
+                "trade_count": len(spreads),
+                "volume": Decimal(total.numerator) / Decimal(total.denominator) if total else Decimal(0),
+                **dict(zip(names, means, strict=True)),
+                "left_out": len(members) - len(spreads),
             }
         )
     return rows
