@@ -8,7 +8,7 @@ import msgspec
 
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.export.formats import ROW_FORMATS, ExportFormat, NumberKind
+from orderflow_recorder.export.formats import ROW_FORMATS, ExportFormat, NumberKind, numbers_for
 from orderflow_recorder.research.batches import TIMES
 
 FLOW_TABLES: Final = ("trades", "agg_trades", "depth_diffs")
@@ -83,6 +83,7 @@ def check_request(request: ExportRequest) -> None:
         raise SettingsError("--symbol: expected a symbol, e.g. BTCUSDT, got nothing")
     if request.start is not None and request.end is not None and request.start >= request.end:
         raise SettingsError(f"--end: expected a time after --start {request.start}, got {request.end}")
+    numbers_for(request.format, request.numbers)
     if request.format in ROW_FORMATS:
         return
     other = [table for table in request.tables if table not in FLOW_TABLES]

@@ -1,6 +1,7 @@
 """A partition's files, by format."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,19 +87,22 @@ def span_of(partition: Partition, table: str) -> Span:
 def _parquet(job: Job) -> Files:
     (table,) = job.partition.tables
     path = job.work / "part-0.parquet"
-    write_parquet(path, table_schema(table, job.numbers.value), _rows(job, table))
+    with _rows(job, table) as rows:
+        write_parquet(path, table_schema(table, job.numbers.value), rows)
     return Files({path: f"{job.partition.name}/{path.name}"}, {})
 
 
 def _csv(job: Job) -> Files:
     (table,) = job.partition.tables
     path = job.work / "part-0.csv"
-    pieces = 0
-    with path.open("wb") as file:
-        for piece in copy_csv(job.connection, span_of(job.partition, table), floats=job.numbers is NumberKind.FLOAT):
+    floats = job.numbers is NumberKind.FLOAT
+    with (
+        path.open("wb") as file,
+        closing(copy_csv(job.connection, span_of(job.partition, table), floats=floats)) as text,
+    ):
+        for number, piece in enumerate(text):
             file.write(piece)
-            pieces += 1
-            if pieces % _REPORT_EVERY == 0:
+            if number % _REPORT_EVERY == _REPORT_EVERY - 1:
                 job.observe(_REPORT_EVERY)
     return Files({path: f"{job.partition.name}/{path.name}"}, {})
 
@@ -106,17 +110,15 @@ def _csv(job: Job) -> Files:
 def _hftbacktest(job: Job) -> Files:
     partition = job.partition
     path = job.work / f"{partition.symbol}_{partition.day:%Y%m%d}.npz"
-    spool = EventSpool(job.work / "events")
-    try:
+    with closing(EventSpool(job.work / "events")) as spool:
         for table in partition.tables:
             if table == "depth_diffs":
-                with same_moment(job.connection, job.url) as second:
-                    spool_book(spool, _steps(job, second))
+                with _steps(job) as steps:
+                    spool_book(spool, steps)
             else:
-                spool_trades(spool, _rows(job, table))
+                with _rows(job, table) as rows:
+                    spool_trades(spool, rows)
         events, lowest_latency = spool.pack(path)
-    finally:
-        spool.close()
     listing = read_listing(job.connection, partition.market, partition.symbol)
     notes = {
         "events": events,
@@ -137,29 +139,43 @@ def _nautilus(job: Job) -> Files:
     path = job.work / "ticks.parquet"
     precisions = nautilus.precisions_of(listing)
     if table == "depth_diffs":
-        with same_moment(job.connection, job.url) as second:
-            written = nautilus.write_ticks(path, folder, name, precisions, nautilus.book_deltas(_steps(job, second)))
+        with _steps(job) as steps:
+            written = nautilus.write_ticks(path, folder, name, precisions, nautilus.book_deltas(steps))
     else:
-        ticks = nautilus.trade_ticks(_rows(job, table), _IDS[table])
-        written = nautilus.write_ticks(path, folder, name, precisions, ticks)
+        with _rows(job, table) as rows:
+            ticks = nautilus.trade_ticks(rows, _IDS[table])
+            written = nautilus.write_ticks(path, folder, name, precisions, ticks)
     place = f"data/{folder}/{name}/{nautilus.file_name(written)}"
     notes = {"price_precision": written.price_precision, "size_precision": written.size_precision}
     return Files({path: place}, notes)
 
 
-def _rows(job: Job, table: str) -> Iterator[pa.RecordBatch]:
+@contextmanager
+def _rows(job: Job, table: str) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Give the rows of a table; at the end, whatever it is, the connection is free again."""
     span = span_of(job.partition, table)
-    for batch in read_batches(
+    reading = read_batches(
         job.connection, table, span.market, span.symbol, span.start, span.end, numbers=job.numbers.value
-    ):
+    )
+    # Left to the garbage collector, it would talk to the server in the middle of something else.
+    with closing(reading) as batches:  # type: ignore[type-var]  # a generator
+        yield _observed(batches, job.observe)
+
+
+def _observed(batches: Iterator[pa.RecordBatch], observe: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
         yield batch
-        job.observe(batch.num_rows)
+        observe(batch.num_rows)
 
 
-def _steps(job: Job, second: psycopg.Connection[Any]) -> Iterator[Step]:
-    """Yield the life of the book; ``second`` answers while the first connection streams diffs."""
+@contextmanager
+def _steps(job: Job) -> Iterator[Iterator[Step]]:
+    """Give the life of the book; a second connection answers while the first one streams diffs."""
     span = span_of(job.partition, "depth_diffs")
-    before, _ = read_neighbours(second, span)
-    opening = None if before is None else read_opening_book(second, span, before.position)
-    steps = BookSteps(span.market, opening, lambda lowest: read_next_snapshot(second, span.market, span.symbol, lowest))
-    return steps.run(_rows(job, "depth_diffs"))
+    with same_moment(job.connection, job.url) as second, _rows(job, "depth_diffs") as rows:
+        before, _ = read_neighbours(second, span)
+        opening = None if before is None else read_opening_book(second, span, before.position)
+        steps = BookSteps(
+            span.market, opening, lambda lowest: read_next_snapshot(second, span.market, span.symbol, lowest)
+        )
+        yield steps.run(rows)

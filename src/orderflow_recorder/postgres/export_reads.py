@@ -4,7 +4,7 @@ Every function takes an open connection and changes nothing. A *position* is wha
 counted in: the id where a stream has consecutive ids, else the receive time in µs since 1970.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -235,11 +235,11 @@ def read_next_snapshot(connection: psycopg.Connection[Any], market: Market, symb
     return Book(*row) if row else None
 
 
-def copy_csv(connection: psycopg.Connection[Any], span: Span, *, floats: bool) -> Iterator[Buffer]:
+def copy_csv(connection: psycopg.Connection[Any], span: Span, *, floats: bool) -> Generator[Buffer]:
     """Yield a CSV file of a span by time, then id: a header, then each row, all columns.
 
     Numbers have the digits stored, unless they are to be ``floats``. Times are ISO 8601 in UTC, truth is ``true`` or
-    ``false``, lists are ``[1.5,2]``, and what is missing is empty.
+    ``false``, lists are ``[1.5,2]``, and what is missing is empty. Close it: until then the connection is busy.
     """
     table = metadata.tables[span.table]
     (key,) = (index for index in table.indexes if index.unique)

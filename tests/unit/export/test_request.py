@@ -14,7 +14,10 @@ ALL = ("trades", "agg_trades", "depth_diffs", "book_snapshots")
 
 def request(kind: ExportFormat = ExportFormat.PARQUET, **fields: object) -> ExportRequest:
     """Build a request."""
-    return ExportRequest(**{"market": Market.SPOT, "symbols": ("BTCUSDT",), "format": kind} | fields)  # type: ignore[arg-type]  # any field
+    numbers = numbers_for(kind, None)
+    return ExportRequest(
+        **{"market": Market.SPOT, "symbols": ("BTCUSDT",), "format": kind, "numbers": numbers} | fields
+    )  # type: ignore[arg-type]  # any field
 
 
 def at(text: str) -> datetime:
@@ -31,6 +34,7 @@ def at(text: str) -> datetime:
         (request(start=at("2024-08-08"), end=at("2024-08-08")), "--end: expected a time after --start"),
         (request(ExportFormat.NAUTILUS, tables=("book_tops",)), "nautilus takes trades, agg_trades, depth_diffs, got"),
         (request(ExportFormat.HFTBACKTEST, tables=("trades", "agg_trades")), "they are the same flow"),
+        (request(ExportFormat.HFTBACKTEST, numbers=NumberKind.EXACT), "--numbers: hftbacktest holds float"),
     ],
 )
 def test_what_contradicts_itself_is_refused_with_one_line(wrong: ExportRequest, line: str) -> None:
