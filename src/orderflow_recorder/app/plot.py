@@ -55,6 +55,8 @@ def draw(
         PlotError: Nothing is recorded there, or the file cannot be written.
         SinkError: The database cannot be reached, or refuses.
     """
+    if to is not None and not to.parent.is_dir():
+        raise PlotError(f"{to}: expected a file in a folder that is there; make {to.parent} first")
     with research.connect(url) as database, database.one_moment():
         extent = recorded_extent(database, request.market, request.symbol)
         if extent is None:

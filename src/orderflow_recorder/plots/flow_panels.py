@@ -8,6 +8,8 @@ from orderflow_recorder.plots.canvas import Canvas, instant, left_axis, number, 
 from orderflow_recorder.plots.words import bars_words, dots_words, sum_words
 
 _NO_TRADES: Final = "no trades are recorded in this period"
+_UNSEEN: Final = 0.001
+"""Opacity of marks that only speak: quite transparent ones are never hit."""
 
 
 def price_panel(canvas: Canvas) -> alt.LayerChart:
@@ -45,10 +47,10 @@ def cumulative_delta_panel(canvas: Canvas) -> alt.LayerChart:
         .mark_line(color=theme.price, strokeWidth=1.4, interpolate="step-after", clip=True)
         .encode(y=_sum("cvd", f"CVD, {picture.base}"), detail="run:N")
     )
-    # A line is hard to hit: invisible marks over the full height speak for its points.
+    # A line is hard to hit: marks over the full height speak for its points.
     handles = (
         spoken(canvas.over("path"))
-        .mark_rule(opacity=0, strokeWidth=4, clip=True)
+        .mark_rule(opacity=_UNSEEN, strokeWidth=5, clip=True)
         .encode(
             tooltip=[
                 instant("time"),
@@ -66,30 +68,36 @@ def volume_panel(canvas: Canvas) -> alt.LayerChart:
     title = alt.Title("Volume by aggressor", subtitle=bars_words(picture))
     if not picture.flow.trades:
         return canvas.words(title, _NO_TRADES, height=60)
-    tooltip = [
-        *span(),
-        *(number(name, f"{name}, {picture.base}") for name in ("bought", "sold", "delta")),
-        number("trades", "trades"),
-        alt.Tooltip("hole:N", title="something is missing"),
-    ]
     bars = [
-        spoken(canvas.across("bars"))
+        canvas.across("bars")
         .transform_calculate(zero="0")
         .mark_rect(color=color, clip=True, stroke=theme.background, strokeWidth=0.5)
         .encode(
             y=_sum("zero", f"{picture.base} a bar"),
             y2=f"{name}:Q",
             opacity=alt.condition("datum.hole", alt.value(0.35), alt.value(0.85)),
-            tooltip=tooltip,
         )
         for name, color in (("bought", theme.buy), ("below", theme.sell))
     ]
+    # Small bars are hard to hit, too.
+    handles = (
+        spoken(canvas.across("bars"))
+        .mark_rect(opacity=_UNSEEN, clip=True)
+        .encode(
+            tooltip=[
+                *span(),
+                *(number(name, f"{name}, {picture.base}") for name in ("bought", "sold", "delta")),
+                number("trades", "trades"),
+                alt.Tooltip("hole:N", title="something is missing"),
+            ]
+        )
+    )
     delta = (
         canvas.across("bars")
         .mark_rule(color=theme.text, strokeWidth=1.6, clip=True)
         .encode(y=_sum("delta", f"{picture.base} a bar"))
     )
-    return canvas.panel([*bars, canvas.zero(), delta], title, holes="trade_holes", height=120)
+    return canvas.panel([*bars, canvas.zero(), delta, handles], title, holes="trade_holes", height=120)
 
 
 def _dots(canvas: Canvas) -> alt.Chart:
