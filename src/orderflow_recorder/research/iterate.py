@@ -110,7 +110,9 @@ class BookReader:
             return
         rebuild = Rebuild(self._market, self._bases(_start(self._market, first[0]) if base is None else base))
         reached: int | None = None
-        broken = False
+        broken = base is None and self._start is not None
+        if broken:
+            yield self._break(None, first[0], first[1], reason)
         for diff, event_time, receive_time in chain([first], rows):
             hole = rebuild.take(diff)
             if hole is not None:

@@ -19,7 +19,7 @@ from orderflow_recorder.research.errors import NumberTooWideError
 ROWS: Final = 65_536
 """The most rows of a batch, if nothing else is said."""
 
-_MOST_BYTES: Final = 16 << 20
+_MOST_BYTES: Final = 8 << 20
 """A batch ends early once its text is this long: some rows are whole books."""
 
 
