@@ -178,9 +178,9 @@ BEGIN
         RETURN;
     END IF;
     trusted := true;
-    reason := format('%s %s and the %s diffs after it, to update id %s',
-        CASE base.source WHEN 'rest' THEN 'snapshot' ELSE base.source END,
-        base.last_update_id, chain.diffs, newest.final_update_id);
+    reason := format('%s %s and %s %s after it, to update id %s',
+        CASE base.source WHEN 'rest' THEN 'snapshot' ELSE base.source END, base.last_update_id,
+        chain.diffs, CASE chain.diffs WHEN 1 THEN 'diff' ELSE 'diffs' END, newest.final_update_id);
 END
 $body$
 """

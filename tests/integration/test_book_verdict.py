@@ -93,7 +93,7 @@ def test_called_by_position_or_by_name_in_either_case_whatever_the_search_path(s
         assert spot.connection.execute(named, (moment(1), spot.symbol.lower())).fetchall() == best
         verdict = spot.connection.execute("SELECT * FROM public.book_verdict('spot', %s, %s)", (spot.symbol, moment(1)))
         assert [column.name for column in verdict.description or ()] == ["trusted", "checkpoint", "reason"]
-        assert verdict.fetchall() == [(True, 10, "snapshot 10 and the 0 diffs after it, to update id 10")]
+        assert verdict.fetchall() == [(True, 10, "snapshot 10 and 0 diffs after it, to update id 10")]
         levels = spot.connection.execute("SELECT * FROM public.book_levels('spot', %s, %s)", (spot.symbol, moment(1)))
         assert [column.name for column in levels.description or ()] == ["side", "price", "quantity", "known"]
         assert len(levels.fetchall()) == 6
@@ -250,7 +250,7 @@ def test_a_checkpoint_says_how_far_it_is_known_and_wins_over_a_snapshot_of_the_s
         ("bid", "100", "1", True), ("bid", "99", "2", True), ("bid", "96", "3", False),
         ("ask", "101", "4", True), ("ask", "110", "5", False),
     ]  # fmt: skip
-    assert spot.at(1)[0].reason == "checkpoint 10 and the 0 diffs after it, to update id 10"
+    assert spot.at(1)[0].reason == "checkpoint 10 and 0 diffs after it, to update id 10"
     assert spot.levels(3) == [
         ("bid", "100", "1", True), ("bid", "99", "2", True), ("bid", "96", "3", True), ("bid", "95", "2", False),
     ]  # fmt: skip
