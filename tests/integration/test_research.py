@@ -232,6 +232,19 @@ def test_books_are_those_of_an_independent_replay_at_every_diff(small: research.
         assert count > 700
 
 
+def test_what_is_left_early_leaves_nothing_behind(small: research.Database) -> None:
+    with closing(small.books("usdm", "NEOUSDT")) as books:
+        first = next(books)
+    with pytest.raises(ZeroDivisionError):
+        for book in small.books("usdm", "NEOUSDT"):
+            assert book == first
+            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), small.one_moment():
+        for _ in small.batches("agg_trades", "usdm", "NEOUSDT", rows=1):
+            raise ZeroDivisionError
+    assert next(small.books("usdm", "NEOUSDT")) == first
+
+
 def test_books_of_a_span_begin_with_what_came_before(small: research.Database) -> None:
     everything = [one for one in small.books("usdm", "NEOUSDT", levels=5) if isinstance(one, research.BookUpdate)]
     start, end = everything[300].event_time, everything[600].event_time

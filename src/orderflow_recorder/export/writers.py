@@ -158,7 +158,7 @@ def _rows(job: Job, table: str) -> Iterator[Iterator[pa.RecordBatch]]:
         job.connection, table, span.market, span.symbol, span.start, span.end, numbers=job.numbers.value
     )
     # Left to the garbage collector, it would talk to the server in the middle of something else.
-    with closing(reading) as batches:  # type: ignore[type-var]  # a generator
+    with closing(reading) as batches:
         yield _observed(batches, job.observe)
 
 

@@ -4,7 +4,7 @@ In the order of the table's natural key: by time, then id. ``market`` and ``symb
 row, are left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 from typing import Any, Final
 
@@ -60,10 +60,11 @@ def read_batches(
     *,
     numbers: Numbers = "exact",
     rows: int = ROWS,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Yield the rows of a symbol by time, then id.
 
-    The connection is busy until the last batch was taken, or the iterator closed.
+    The connection is busy until the last batch was taken, or the generator closed: use `contextlib.closing`
+    wherever the loop may end early, be it by an error.
 
     Args:
         connection: Open; inside a transaction or not.

@@ -1,6 +1,7 @@
 """Questions for the rows of a table, as they were recorded."""
 
 from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from typing import Final, cast
 
@@ -186,8 +187,10 @@ class RowQuestions:
         key = parse_market(market), parse_symbol(symbol)
         span = parse_span(start, end)
         schema = table_schema(table, parse_numbers(numbers))
-        with self._session.asking() as connection:
-            batches = read_batches(connection, table, *key, *span, numbers=numbers)
+        with (
+            self._session.asking() as connection,
+            closing(read_batches(connection, table, *key, *span, numbers=numbers)) as batches,
+        ):
             return frame(pa.Table.from_batches(batches, schema=schema))
 
 

@@ -5,7 +5,8 @@ side ever holds more than a batch, and no row passes through Python.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import psycopg
@@ -25,10 +26,11 @@ _MOST_BYTES: Final = 8 << 20
 
 def stream_batches(
     connection: psycopg.Connection[Any], query: sql.Composable, schema: pa.Schema, *, name: str, rows: int = ROWS
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Yield the rows of ``query`` in its order.
 
-    The connection is busy until the last batch was taken, or the iterator closed.
+    The connection is busy until the last batch was taken, or the generator closed. One that is left in the middle
+    holds the connection's lock: whatever else is asked of it, be it the end of a transaction, waits for ever.
 
     Args:
         connection: Open; inside a transaction or not.
@@ -52,7 +54,8 @@ def stream_batches(
 
 def read_table(connection: psycopg.Connection[Any], query: sql.Composable, schema: pa.Schema, *, name: str) -> pa.Table:
     """Return all rows of ``query``; arguments and errors are those of `stream_batches`."""
-    return pa.Table.from_batches(stream_batches(connection, query, schema, name=name), schema=schema)
+    with closing(stream_batches(connection, query, schema, name=name)) as batches:
+        return pa.Table.from_batches(batches, schema=schema)
 
 
 def _blocks(copy: psycopg.Copy, rows: int) -> Iterator[bytes]:
