@@ -232,16 +232,21 @@ def test_books_are_those_of_an_independent_replay_at_every_diff(small: research.
         assert count > 700
 
 
+def fail_after_the_first(answer: Iterable[Any]) -> None:
+    """Take one, and no other."""
+    for one in answer:
+        raise ZeroDivisionError(one)
+
+
 def test_what_is_left_early_leaves_nothing_behind(small: research.Database) -> None:
     with closing(small.books("usdm", "NEOUSDT")) as books:
         first = next(books)
-    with pytest.raises(ZeroDivisionError):
-        for book in small.books("usdm", "NEOUSDT"):
-            assert book == first
-            raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), small.one_moment():
-        for _ in small.batches("agg_trades", "usdm", "NEOUSDT", rows=1):
-            raise ZeroDivisionError
+    for give in (
+        lambda: small.books("usdm", "NEOUSDT"),
+        lambda: small.batches("agg_trades", "usdm", "NEOUSDT", rows=1),
+    ):
+        with pytest.raises(ZeroDivisionError), small.one_moment():
+            fail_after_the_first(give())
     assert next(small.books("usdm", "NEOUSDT")) == first
 
 
