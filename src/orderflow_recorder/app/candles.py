@@ -8,7 +8,6 @@ import psycopg
 from loguru import logger
 
 from orderflow_recorder.core.duty import DutyCycle
-from orderflow_recorder.domain.errors import SinkError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.candle_refresh import CandleRefresher
 from orderflow_recorder.postgres.candles import Candle, newest_trade_time, read_candles
@@ -36,10 +35,7 @@ class FreshCandles:
         began = self._monotonic()
         if not self._duty.is_due(began):
             return
-        try:
-            self._refresher.refresh(_BUDGET_S)
-        except SinkError as error:
-            logger.warning("candles are not refreshed, they are tried again later: {}", error)
+        _try(self._refresher, _BUDGET_S)
         self._duty.worked(began, self._monotonic())
 
     def close(self) -> None:
@@ -48,20 +44,23 @@ class FreshCandles:
 
 
 def refresh_candles(url: str, monotonic: Callable[[], float]) -> None:
-    """Refresh until there is nothing more to do.
+    """Refresh until there is nothing more to do; what goes wrong is left to the next loader.
 
     Args:
         url: Of the database.
         monotonic: Seconds that never go back.
-
-    Raises:
-        SinkError: The database is away, or refuses.
     """
     refresher = CandleRefresher(url, monotonic)
+    _try(refresher, float("inf"))
+    refresher.close()
+
+
+def _try(refresher: CandleRefresher, budget_s: float) -> None:
     try:
-        refresher.refresh(float("inf"))
-    finally:
+        refresher.refresh(budget_s)
+    except Exception as error:  # noqa: BLE001  # rows come first, whatever it is
         refresher.close()
+        logger.warning("candles are not refreshed, the loader tries it again later: {}", error)
 
 
 def recorded_candles(

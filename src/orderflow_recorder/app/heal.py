@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from orderflow_recorder.app.candles import refresh_candles
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.collect import tls_context
 from orderflow_recorder.app.heal_archive import heal_from_archive
@@ -109,6 +110,7 @@ def heal(
         else:
             problems = heal_from_archive(store, before, journal, progress)
         journal.load()
+    refresh_candles(url, SystemClock().monotonic)
     return Healing(_summary(before, ledger.read_unhealed()), problems)
 
 

@@ -8,7 +8,6 @@ import msgspec
 import psycopg
 
 from orderflow_recorder.postgres import candle_queries as queries
-from orderflow_recorder.postgres.timescale_candles import BUCKETS_PER_BATCH
 
 STREAMS: Final = {
     "trade": ("public.trade_candles_1s", "public.trade_candles_1m"),
@@ -17,9 +16,11 @@ STREAMS: Final = {
 """The aggregates of each stream, a minute's after a second's."""
 
 _BATCHES_SINCE: Final = (2, 28)
-"""First version that is told by CALL how much to refresh in one transaction."""
+"""First version whose CALL refreshes ten buckets a transaction unless it is told otherwise."""
+_ONE_BATCH: Final = '{"buckets_per_batch": 0}'
+"""All at once: each batch looks through a whole chunk of trades, which no index orders by time alone."""
 _CHANGES_AT_ONCE: Final = 5000
-_LONGEST: Final = timedelta(hours=6)
+_LONGEST: Final = timedelta(hours=1)
 """About, so that one refresh takes seconds."""
 
 
@@ -62,8 +63,7 @@ class CandleAggregates:
 
     def _call(self, name: str, since: datetime, until: datetime) -> None:
         if self._batches:
-            options = msgspec.json.encode({"buckets_per_batch": BUCKETS_PER_BATCH}).decode()
-            self._connection.execute(queries.REFRESH_IN_BATCHES, (name, since, until, options))
+            self._connection.execute(queries.REFRESH_IN_BATCHES, (name, since, until, _ONE_BATCH))
         else:
             self._connection.execute(queries.REFRESH, (name, since, until))
 

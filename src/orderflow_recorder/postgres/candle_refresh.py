@@ -5,6 +5,7 @@ So a row that commits is behind the mark, or in a minute that is finished with i
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
@@ -16,11 +17,10 @@ from orderflow_recorder.postgres.candle_aggregates import CandleAggregates
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.errors import sink_error
 
-SETTLE_S: Final = 5
+SETTLE: Final = timedelta(seconds=5)
 """How much older than the newest row a minute's end must be before it is finished."""
 
-_WINDOW_HOURS: Final = 1
-_AGGREGATE_WINDOW_HOURS: Final = 6
+_WINDOW: Final = timedelta(hours=1)
 """Of one stream at once: what a sink may have to wait for, or one refresh takes."""
 _CHANGES_AT_ONCE: Final = 240
 
@@ -123,11 +123,11 @@ class CandleRefresher:
                 behind = [one for one in work if one > self._last]
                 for stream in [*behind, *(one for one in work if one <= self._last)]:
                     self._last = stream
-                    self._advance(connection, stream, _WINDOW_HOURS)
+                    self._advance(connection, stream)
                     yield
             else:
                 for stream in work:
-                    self._advance(connection, stream, _AGGREGATE_WINDOW_HOURS)
+                    self._advance(connection, stream)
                 yield from self._aggregates.refresh()
 
     def _work(self, connection: psycopg.Connection[Any]) -> list[StreamOfTrades]:
@@ -138,15 +138,15 @@ class CandleRefresher:
             found += connection.execute(_of(queries.WORK, source), parameters).fetchall()
         if self._aggregates is not None and found:
             oldest = min(first for *_, first in found)
-            found = [row for row in found if (row[-1] - oldest).total_seconds() < _AGGREGATE_WINDOW_HOURS * 3600]
+            found = [row for row in found if row[-1] - oldest < _WINDOW]
         return sorted(StreamOfTrades(*key) for *key, _ in found)
 
-    def _advance(self, connection: psycopg.Connection[Any], stream: StreamOfTrades, hours: int) -> None:
+    def _advance(self, connection: psycopg.Connection[Any], stream: StreamOfTrades) -> None:
         """Move a mark, and compute what comes before it then unless an aggregate does."""
         key: dict[str, Any] = msgspec.structs.asdict(stream)
         with connection.transaction():
             connection.execute(queries.LOCK, key)
-            limits = self._limits() | {"window": f"{hours} h"}
+            limits = self._limits() | {"window": _WINDOW}
             row = connection.execute(_of(queries.NEXT, stream.source), key | limits).fetchone()
             if row is None or row[0] is None or row[0] >= row[1]:
                 return  # another recorder's loader was here meanwhile
@@ -156,7 +156,7 @@ class CandleRefresher:
             connection.execute(queries.MOVE, key | limits | {"since": since, "until": until})
 
     def _limits(self) -> dict[str, Any]:
-        return {"settle": f"{SETTLE_S} s", "aggregates": self._aggregates is not None}
+        return {"settle": SETTLE, "aggregates": self._aggregates is not None}
 
     def _compute_again(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
         """Compute the minutes that got rows since, and forget that they did."""
