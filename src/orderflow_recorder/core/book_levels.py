@@ -75,8 +75,9 @@ class BookLevels:
         self.asks = dict(zip(base.ask_prices, base.ask_quantities, strict=True))
         self.known_bid = base.known_bid or base.bid_prices[-1]
         self.known_ask = base.known_ask or base.ask_prices[-1]
-        self.decimals = 0
-        self._widen(max(map(_decimals, (*self.bids, *self.asks))))
+        found = {_decimals(price) for side in (self.bids, self.asks) for price in side}
+        self.decimals = min(found)
+        self._widen(max(found))
 
     def follows(self, diff: DepthDiff) -> Verdict:
         """Say how ``diff`` stands to this book."""
