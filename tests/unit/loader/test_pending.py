@@ -40,6 +40,14 @@ def test_own_records_wait_for_age_without_moving_the_position() -> None:
     assert (pending.end, pending.seconds_left(4), pending.origins()) == (Position(1, 7), 6.0, {id(event): None})
 
 
+def test_a_book_of_our_own_counts_with_its_size() -> None:
+    pending = PendingBatch(Position(1, 7), POLICY)
+    pending.add_own(build.book_snapshot(source="checkpoint"), 0)
+    assert not pending.is_due(0)
+    pending.add_own(build.book_snapshot(source="checkpoint"), 0)
+    assert (pending.is_due(0), pending.bytes) == (True, 0), "levels as bytes, but no bytes of the journal"
+
+
 def test_next_batch_begins_empty() -> None:
     pending = PendingBatch(Position(1, 0), POLICY)
     pending.add_entry(entry(0, 100), [build.trade()], parsed=False, now=1)
