@@ -1,11 +1,13 @@
 """Invariant 1: delete the database, load the journal again, and every table comes out the same."""
 
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from orderflow_recorder.app.candles import refresh_candles
 from tests.support.captures import capture
 from tests.support.processes import PatientSimulatorProgram, Program, RecorderProgram, wait_until
 from tests.support.recording import SETTINGS
@@ -27,10 +29,11 @@ OWN = {"gap_id", "updated_at"}
 TABLES = """
     select table_name, array_agg(column_name::text order by ordinal_position) from information_schema.columns
       join information_schema.tables using (table_schema, table_name)
-     where table_schema = 'public' and table_type = 'BASE TABLE'
+     where table_schema = 'public' and (table_type = 'BASE TABLE' or table_name in ('candles_1s', 'candles_1m'))
        and table_name not in ('alembic_version', 'loader_positions', 'candle_marks', 'candle_changes',
                               'finished_candles_1s', 'finished_candles_1m')
      group by 1"""
+"""How far candles are kept follows from when loaders ran; what they say does not."""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -79,9 +82,14 @@ def test_a_journal_loaded_into_an_empty_database_gives_the_tables_of_the_live_ru
         {"DATA_DIR": str(tmp_path / "elsewhere")},
     )
     assert again.process.wait(120) == 0, again.output()
+    with psycopg.connect(database_url) as connection:
+        marked = connection.execute("select bool_or(finished_until > '-infinity') from candle_marks").fetchone()
+    assert marked == (True,), "expected the loader to keep candles while it ran"
+    refresh_candles(database_url, time.monotonic)
     live, replayed = contents(database_url), contents(empty_database_url)
     assert live.keys() == replayed.keys()
     assert live["gaps"]
+    assert live["candles_1m"]
     for table, rows in live.items():
         only_live, only_replayed = sorted(set(rows) - set(replayed[table])), sorted(set(replayed[table]) - set(rows))
         assert (only_live[:3], only_replayed[:3]) == ([], []), (table, len(only_live), len(only_replayed))

@@ -103,6 +103,7 @@ class CandleRefresher:
         self._connection = connection
         connection.execute("SET timezone TO 'UTC'")
         connection.execute("SET synchronous_commit TO off")
+        connection.execute("SET jit TO off")  # many small queries
         # Whoever holds a stream for long must not hold up a loader.
         connection.execute("SET lock_timeout TO '5s'")
         row = connection.execute(queries.AGGREGATES).fetchone()
