@@ -24,7 +24,8 @@ from orderflow_recorder.postgres.reads import StreamSummary
 _QUERIES = (
     "SELECT symbol, trade_time, price, quantity FROM trades WHERE market = 'spot' ORDER BY trade_time DESC LIMIT 10;",
     "SELECT market, symbol, count(*), sum(price * quantity) AS volume FROM agg_trades GROUP BY market, symbol;",
-    "SELECT symbol, event_time, unnest(bid_prices), unnest(bid_quantities) FROM depth_diffs LIMIT 10;",
+    "SELECT * FROM candles_1s WHERE market = 'spot' AND symbol = 'BTCUSDT' ORDER BY bucket DESC LIMIT 10;",
+    "SELECT * FROM book_at('usdm', 'BTCUSDT', now(), 5);",
 )
 
 
