@@ -15,6 +15,8 @@ from psycopg import sql
 
 from orderflow_recorder.postgres import storage_queries as queries
 
+_SOON: Final = timedelta(days=1)
+"""Most symbols have a row so soon after those that went: a query is planned chunk by chunk."""
 _NO_ID: Final = "NULL::bigint"
 
 
@@ -94,7 +96,7 @@ class Edge:
         """Lock the streams that will lose rows, and look how far these reach."""
         self._cursor = cursor
         self._aging = aging
-        self._names = {"cut": cut, "streams": aging.streams, "market": market, "symbol": symbol}
+        self._names: dict[str, Any] = {"cut": cut, "streams": aging.streams, "market": market, "symbol": symbol}
         self._reached: Sequence[tuple[str, str, int | None]] = ()
         if aging.streams:
             cursor.execute(queries.LOCK_STREAMS, self._names)
@@ -105,16 +107,22 @@ class Edge:
         if not self._reached:
             return 0
         rows = self._delete_stragglers()
-        edges = [{"market": market, "symbol": symbol} for market, symbol, _ in self._reached]
-        self._cursor.execute(self._aging.query(queries.REMAINING), {"rows": _json(edges)})
-        kept = [
-            {"market": market, "symbol": symbol, "id": first_id, "receive_time": receive_time}
-            for market, symbol, first_id, receive_time in self._cursor.fetchall()
-        ]
+        symbols = [(market, symbol) for market, symbol, _ in self._reached]
+        soon = self._remaining(symbols, self._names["cut"] + _SOON)
+        kept = [row for row in soon if row["receive_time"] is not None]
+        quiet = [(row["market"], row["symbol"]) for row in soon if row["receive_time"] is None]
+        kept += self._remaining(quiet, "infinity") if quiet else []
         names = self._names | {"rows": _json(kept)}
         for query in (queries.FORGET_STREAMS, queries.MOVE_STREAMS, queries.DELETE_OLD_GAPS, queries.TRIM_GAPS):
             self._cursor.execute(query, names)
         return rows
+
+    def _remaining(self, symbols: Sequence[tuple[str, str]], until: datetime | str) -> list[dict[str, Any]]:
+        """Return the first row that each symbol has left before ``until``, nulls where it has none."""
+        edges = [{"market": market, "symbol": symbol} for market, symbol in symbols]
+        names = self._names | {"rows": _json(edges), "until": until}
+        found = self._cursor.execute(self._aging.query(queries.REMAINING), names).fetchall()
+        return [dict(zip(("market", "symbol", "id", "receive_time"), row, strict=True)) for row in found]
 
     def _delete_stragglers(self) -> int:
         reached = [

@@ -52,7 +52,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT max({last}) AS id FROM public.{table} AS t
     WHERE t.market = one.market AND t.symbol = one.symbol
-      AND t.{time} BETWEEN newest.time - interval '1 minute' AND newest.time
+      AND t.{time} BETWEEN newest.time - interval '1 minute' AND newest.time AND t.{time} < %(cut)s
 ) AS reached
 """
 
@@ -76,18 +76,21 @@ WHERE t.market = %(market)s AND t.symbol = %(symbol)s
   AND t.{time} >= %(cut)s AND t.{time} < %(cut)s + interval '1 minute' AND {last} <= %(id)s
 """
 
+# ``until`` bounds the chunks that have to be planned for.
 REMAINING: Final[LiteralString] = """
 SELECT edge.market, edge.symbol, first.id, first.receive_time::text
 FROM json_to_recordset(%(rows)s::json) AS edge (market text, symbol text)
 LEFT JOIN LATERAL (
     SELECT t.{time} AS time FROM public.{table} AS t
     WHERE t.market = edge.market AND t.symbol = edge.symbol AND {only}
+      AND t.{time} >= %(cut)s AND t.{time} < %(until)s::timestamptz
     ORDER BY t.{time} LIMIT 1
 ) AS oldest ON true
 LEFT JOIN LATERAL (
     SELECT {first} AS id, t.receive_time FROM public.{table} AS t
     WHERE t.market = edge.market AND t.symbol = edge.symbol AND {only}
       AND t.{time} BETWEEN oldest.time AND oldest.time + interval '1 minute'
+      AND t.{time} >= %(cut)s AND t.{time} < %(until)s::timestamptz + interval '1 minute'
     ORDER BY 1, t.{time} LIMIT 1
 ) AS first ON true
 """
