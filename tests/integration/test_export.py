@@ -125,6 +125,28 @@ def test_polars_and_pyarrow_read_the_folder_and_skip_what_is_not_asked_for(captu
     assert dataset.count_rows(filter=ds.field("symbol") == "SANDUSDT") == expected
 
 
+@pytest.mark.parametrize("kind", [ExportFormat.PARQUET, ExportFormat.CSV])
+def test_candles_are_exported_where_they_are_named(three_days_url: str, tmp_path: Path, kind: ExportFormat) -> None:
+    done = run_export(three_days_url, wanted(Market.SPOT, "BTCUSDT", kind=kind, tables=("candles_1m",)), tmp_path)
+    with connect(three_days_url) as connection, connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        expected = cursor.execute("SELECT * FROM candles_1m ORDER BY bucket").fetchall()
+    for row in expected:
+        row["vwap"] = round(row["vwap"], 18)
+    paths = sorted(tmp_path.rglob("part-0.*"))
+    if kind is ExportFormat.PARQUET:
+        found = [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
+        assert [{"market": "spot", "symbol": "BTCUSDT"} | row for row in found] == expected
+    else:
+        found = [row for path in paths for row in pl.read_csv(path, infer_schema=False).to_dicts()]
+        assert found == [{name: _text(value) for name, value in row.items()} for row in expected]
+    assert [report.rows for report in done.reports] == [1, 1, 1]
+    assert [[hole.first_missing_id for hole in report.tables[0].holes] for report in done.reports] == [[4], [4, 9], []]
+    healed = [records.trade(n, trade_time=NOON + DAY + n, receive_time=NOON, event_time=None) for n in (9, 10)]
+    write(three_days_url, healed)
+    again = run_export(three_days_url, wanted(Market.SPOT, "BTCUSDT", kind=kind, tables=("candles_1m",)), tmp_path)
+    assert again.kept == 2
+
+
 def test_numbers_as_floats(captured_url: str, tmp_path: Path) -> None:
     request = wanted(Market.USDM, "CHRUSDT", tables=("depth_diffs",), numbers=NumberKind.FLOAT)
     run_export(captured_url, request, tmp_path)

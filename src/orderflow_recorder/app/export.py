@@ -15,6 +15,7 @@ from orderflow_recorder.export.holes import report_table
 from orderflow_recorder.export.nautilus import precisions_of, require_library
 from orderflow_recorder.export.nautilus_instrument import write_instrument
 from orderflow_recorder.export.request import ExportRequest, Partition, check_request, datasets, partitions
+from orderflow_recorder.export.rows import TIME_OF
 from orderflow_recorder.export.sidecar import (
     SUMMARY,
     VERSION,
@@ -185,7 +186,7 @@ def _plan(url: str, request: ExportRequest) -> list[Partition]:
             days = {
                 table: days_with_rows(
                     connection,
-                    Span(table, TIMES[table], request.market, symbol, request.start or _FIRST, request.end or _LAST),
+                    Span(table, TIME_OF[table], request.market, symbol, request.start or _FIRST, request.end or _LAST),
                 )
                 for table in tables
             }

@@ -43,7 +43,7 @@ def export(
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the files.", show_default=False)],
     table: Annotated[
         list[str] | None,
-        typer.Option(help="E.g. trades; once for each. Without it: all that have rows.", show_default=False),
+        typer.Option(help="E.g. trades; once for each. Without it: all but candles.", show_default=False),
     ] = None,
     start: Annotated[
         datetime | None,

@@ -14,7 +14,16 @@ import psycopg
 from orderflow_recorder.domain.gaps import GapStatus
 from orderflow_recorder.domain.streams import stream_kind
 from orderflow_recorder.export.sidecar import Covered, Hole, TableReport
-from orderflow_recorder.postgres.export_reads import Neighbour, Span, Stock, read_neighbours, times_round_holes
+from orderflow_recorder.postgres.export_reads import (
+    Neighbour,
+    Span,
+    Stock,
+    read_neighbours,
+    read_stock,
+    streams_of_candles,
+    times_round_holes,
+)
+from orderflow_recorder.postgres.export_tables import CANDLES
 from orderflow_recorder.postgres.ledger_reads import TABLES, CoverageRow, Filter, GapRow, read_coverage, read_gaps
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +38,8 @@ def report_table(connection: psycopg.Connection[Any], span: Span, stock: Stock) 
         span: The partition's rows.
         stock: What it holds.
     """
+    if span.table in CANDLES:
+        return _report_candles(connection, span, stock)
     wanted = Filter(span.market, span.symbol)
     feeds = [row for row in read_coverage(connection, wanted) if _feeds(row, span)]
     gaps = [gap for gap in read_gaps(connection, wanted) if _feeds(gap, span) and gap.status is not GapStatus.HEALED]
@@ -36,6 +47,19 @@ def report_table(connection: psycopg.Connection[Any], span: Span, stock: Stock) 
     found = touching(gaps, stock, before, after)
     holes = _place(connection, span, found, before, after) if found else []
     coverage = [Covered(row.stream, row.first_id, row.last_id, row.first_time, row.last_time) for row in feeds]
+    return TableReport(span.table, stock.rows, stock.first, stock.last, coverage, holes)
+
+
+def _report_candles(connection: psycopg.Connection[Any], span: Span, stock: Stock) -> TableReport:
+    """Report what is missing of the rows that candles are made of, or were: they may be gone."""
+    coverage: list[Covered] = []
+    holes: list[Hole] = []
+    for stream in streams_of_candles(connection, span):
+        table = TABLES[stream_kind(span.market, stream)]
+        rows = Span(table, "trade_time", span.market, span.symbol, span.start, span.end)
+        source = report_table(connection, rows, read_stock(connection, rows))
+        coverage += source.coverage
+        holes += source.holes
     return TableReport(span.table, stock.rows, stock.first, stock.last, coverage, holes)
 
 

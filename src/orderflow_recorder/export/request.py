@@ -9,6 +9,7 @@ import msgspec
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.export.formats import ROW_FORMATS, ExportFormat, NumberKind, numbers_for
+from orderflow_recorder.export.rows import TIME_OF
 from orderflow_recorder.research.batches import TIMES
 
 FLOW_TABLES: Final = ("trades", "agg_trades", "depth_diffs")
@@ -76,9 +77,9 @@ def check_request(request: ExportRequest) -> None:
     Raises:
         SettingsError: It does; the text is one line.
     """
-    unknown = [table for table in request.tables if table not in TIMES]
+    unknown = [table for table in request.tables if table not in TIME_OF]
     if unknown:
-        raise SettingsError(f"--table: expected one of {', '.join(TIMES)}, got {unknown[0]!r}")
+        raise SettingsError(f"--table: expected one of {', '.join(TIME_OF)}, got {unknown[0]!r}")
     if not all(symbol.strip() for symbol in request.symbols) or not request.symbols:
         raise SettingsError("--symbol: expected a symbol, e.g. BTCUSDT, got nothing")
     if request.start is not None and request.end is not None and request.start >= request.end:

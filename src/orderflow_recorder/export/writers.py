@@ -17,6 +17,7 @@ from orderflow_recorder.export.hftbacktest import spool_book, spool_trades
 from orderflow_recorder.export.nautilus_instrument import instrument_id
 from orderflow_recorder.export.parquet import write_parquet
 from orderflow_recorder.export.request import Partition
+from orderflow_recorder.export.rows import TIME_OF, read_rows, schema_of
 from orderflow_recorder.postgres.export_reads import (
     Span,
     copy_csv,
@@ -26,7 +27,6 @@ from orderflow_recorder.postgres.export_reads import (
     read_opening_book,
     same_moment,
 )
-from orderflow_recorder.research.batches import TIMES, read_batches, table_schema
 
 _REPORT_EVERY: Final = 10_000
 _IDS: Final = {"trades": "trade_id", "agg_trades": "agg_trade_id"}
@@ -81,14 +81,14 @@ def write_partition(kind: ExportFormat, job: Job) -> Files:
 
 def span_of(partition: Partition, table: str) -> Span:
     """Return the rows of a table that belong to a partition."""
-    return Span(table, TIMES[table], partition.market, partition.symbol, partition.start, partition.end)
+    return Span(table, TIME_OF[table], partition.market, partition.symbol, partition.start, partition.end)
 
 
 def _parquet(job: Job) -> Files:
     (table,) = job.partition.tables
     path = job.work / "part-0.parquet"
     with _rows(job, table) as rows:
-        write_parquet(path, table_schema(table, job.numbers.value), rows)
+        write_parquet(path, schema_of(table, job.numbers), rows)
     return Files({path: f"{job.partition.name}/{path.name}"}, {})
 
 
@@ -153,10 +153,7 @@ def _nautilus(job: Job) -> Files:
 @contextmanager
 def _rows(job: Job, table: str) -> Iterator[Iterator[pa.RecordBatch]]:
     """Give the rows of a table; at the end, whatever it is, the connection is free again."""
-    span = span_of(job.partition, table)
-    reading = read_batches(
-        job.connection, table, span.market, span.symbol, span.start, span.end, numbers=job.numbers.value
-    )
+    reading = read_rows(job.connection, span_of(job.partition, table), job.numbers)
     # Left to the garbage collector, it would talk to the server in the middle of something else.
     with closing(reading) as batches:
         yield _observed(batches, job.observe)

@@ -17,12 +17,10 @@ from psycopg import sql
 
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.connection import connect
-from orderflow_recorder.postgres.tables import metadata
+from orderflow_recorder.postgres.export_tables import CANDLES, columns_of, order_of, position_of, value_of
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
-_IDS: Final = {"trades": "trade_id", "agg_trades": "agg_trade_id", "depth_diffs": "final_update_id"}
-_RECEIVED: Final = sql.SQL("(extract(epoch FROM receive_time) * 1000000)::bigint")
 _ISO: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 _MIDNIGHT: Final = datetime.min.time()
 _LONG_AGO: Final = datetime(1, 1, 2, tzinfo=UTC)
@@ -30,6 +28,17 @@ _LONG_AGO: Final = datetime(1, 1, 2, tzinfo=UTC)
 _NEXT_TIME: Final = """
 SELECT {time} FROM {table} WHERE market = %(market)s AND symbol = %(symbol)s AND {time} >= %(moment)s
 ORDER BY {time} LIMIT 1
+"""
+
+# Minutes and seconds have the same days; rows that candles are made of may be gone.
+_CANDLE_DAYS: Final = """
+SELECT DISTINCT (bucket AT TIME ZONE 'UTC')::date AS day FROM public.candles_1m
+WHERE market = %(market)s AND symbol = %(symbol)s AND bucket >= %(start)s AND bucket < %(end)s ORDER BY day
+"""
+
+_CANDLE_STREAMS: Final = """
+SELECT DISTINCT stream FROM {table}
+WHERE market = %(market)s AND symbol = %(symbol)s AND {time} >= %(start)s AND {time} < %(end)s ORDER BY stream DESC
 """
 
 _STOCK: Final = """
@@ -156,6 +165,8 @@ def same_moment(connection: psycopg.Connection[Any], url: str) -> Iterator[psyco
 
 def days_with_rows(connection: psycopg.Connection[Any], span: Span) -> list[date]:
     """Return the days (UTC) on which a span has rows; one look into the index a day."""
+    if span.table in CANDLES:
+        return [day for (day,) in connection.execute(_CANDLE_DAYS, _parameters(span)).fetchall()]
     days: list[date] = []
     moment = max(span.start, _LONG_AGO)
     while True:
@@ -164,6 +175,11 @@ def days_with_rows(connection: psycopg.Connection[Any], span: Span) -> list[date
             return days
         days.append(row[0].astimezone(UTC).date())
         moment = datetime.combine(days[-1] + timedelta(days=1), _MIDNIGHT, UTC)
+
+
+def streams_of_candles(connection: psycopg.Connection[Any], span: Span) -> list[str]:
+    """Return the streams that the candles of a span are made of."""
+    return [stream for (stream,) in connection.execute(_compose(_CANDLE_STREAMS, span), _parameters(span)).fetchall()]
 
 
 def read_stock(connection: psycopg.Connection[Any], span: Span) -> Stock:
@@ -241,39 +257,37 @@ def copy_csv(connection: psycopg.Connection[Any], span: Span, *, floats: bool) -
     Numbers have the digits stored, unless they are to be ``floats``. Times are ISO 8601 in UTC, truth is ``true`` or
     ``false``, lists are ``[1.5,2]``, and what is missing is empty. Close it: until then the connection is busy.
     """
-    table = metadata.tables[span.table]
-    (key,) = (index for index in table.indexes if index.unique)
     statement = _compose(
         _COPY,
         span,
-        columns=sql.SQL(", ").join(_as_text(column, floats=floats) for column in table.columns),
-        order=sql.SQL(", ").join(sql.Identifier(column.name) for column in key.columns),
+        columns=sql.SQL(", ").join(_as_text(column, floats=floats) for column in columns_of(span.table)),
+        order=order_of(span.table),
     )
     with connection.cursor() as cursor, cursor.copy(statement, _parameters(span)) as copy:
         yield from copy
 
 
 def _as_text(column: sa.Column[Any], *, floats: bool) -> sql.Composed:
-    name = sql.Identifier(column.name)
+    name, value = sql.Identifier(column.name), value_of(column)
     match column.type:
         case sa.ARRAY():
             kind = sql.SQL("::float8[]" if floats else "")
             return sql.SQL("translate({name}{kind}::text, '{{}}', '[]') AS {name}").format(name=name, kind=kind)
         case sa.Numeric() if floats:
-            return sql.SQL("{name}::float8 AS {name}").format(name=name)
+            return sql.SQL("{value}::float8 AS {name}").format(name=name, value=value)
         case sa.DateTime():
             return sql.SQL("to_char({name} AT TIME ZONE 'UTC', {iso}) AS {name}").format(name=name, iso=_ISO)
         case sa.Boolean():
             return sql.SQL("{name}::text AS {name}").format(name=name)
         case _:
-            return sql.SQL("{name}").format(name=name)
+            return sql.SQL("{value} AS {name}").format(name=name, value=value)
 
 
 def _compose(text: LiteralString, span: Span, **parts: sql.Composable) -> sql.Composed:
     return sql.SQL(text).format(
         table=sql.Identifier("public", span.table),
         time=sql.Identifier(span.time),
-        position=sql.Identifier(_IDS[span.table]) if span.table in _IDS else _RECEIVED,
+        position=position_of(span.table),
         **parts,
     )
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from orderflow_recorder.research.batches import TIMES, table_schema
+from orderflow_recorder.export.formats import NumberKind
+from orderflow_recorder.export.rows import TIME_OF, schema_of
 
 
 def word(kind: pa.DataType) -> str:
@@ -24,7 +25,8 @@ def test_the_columns_are_those_documented() -> None:
         table: [" ".join(column.split()) for column in columns.split(",")]
         for table, columns in re.findall(r"^(\w+)\n((?:    .*\n)+)", block, re.MULTILINE)
     }
-    assert documented == {
-        table: [f"{field.name} {word(field.type)}" + "?" * field.nullable for field in table_schema(table)]
-        for table in TIMES
+    exported = {
+        table: [f"{one.name} {word(one.type)}" + "?" * one.nullable for one in schema_of(table, NumberKind.EXACT)]
+        for table in TIME_OF
     }
+    assert documented == exported

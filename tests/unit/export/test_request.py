@@ -1,6 +1,7 @@
 """What an export is asked for."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,12 @@ from orderflow_recorder.export.request import EVENTS, ExportRequest, check_reque
 ALL = ("trades", "agg_trades", "depth_diffs", "book_snapshots")
 
 
-def request(kind: ExportFormat = ExportFormat.PARQUET, **fields: object) -> ExportRequest:
+def request(kind: ExportFormat = ExportFormat.PARQUET, **fields: Any) -> ExportRequest:  # noqa: ANN401  # any field
     """Build a request."""
     numbers = numbers_for(kind, None)
     return ExportRequest(
         **{"market": Market.SPOT, "symbols": ("BTCUSDT",), "format": kind, "numbers": numbers} | fields
-    )  # type: ignore[arg-type]  # any field
+    )
 
 
 def at(text: str) -> datetime:
