@@ -9,6 +9,7 @@ checkpoint notices whatever got past that.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import compress, groupby
 from typing import Final
 
 import msgspec
@@ -24,7 +25,7 @@ _VERDICTS: Final = {Bridge.BEFORE: Verdict.STALE, Bridge.SPANS: Verdict.NEXT, Br
 
 
 class AmbiguousPriceError(OrderflowError):
-    """Two texts in a book are the same price, so that nobody knows which of the two quantities holds."""
+    """Texts in a book are, or look like, the same price, so that nobody knows which of the quantities holds."""
 
     def __init__(self, prices: Iterable[DecimalText]) -> None:
         """Name them."""
@@ -116,8 +117,8 @@ class BookLevels:
         Raises:
             AmbiguousPriceError: Two texts are the same price.
         """
-        self.bids = dict(reversed(_in_order(self.bids)))
-        self.asks = dict(_in_order(self.asks))
+        self.bids = {price: self.bids[price] for price in reversed(_in_order(self.bids, self.decimals))}
+        self.asks = {price: self.asks[price] for price in _in_order(self.asks, self.decimals)}
         self.changes = 0
         self.due = self._due(len(self.bids) + len(self.asks))
         return BookSnapshot(
@@ -195,15 +196,36 @@ def _widened(side: Mapping[DecimalText, DecimalText], decimals: int) -> dict[Dec
     return widened
 
 
-def _in_order(side: Mapping[DecimalText, DecimalText]) -> list[tuple[DecimalText, DecimalText]]:
-    """Return the levels that are not zero, lowest price first."""
-    number: Callable[[DecimalText], float | Decimal] = float
-    # Rounding keeps the order: floats that all differ rank the prices as the exact numbers do, and much faster.
-    if len(set(map(float, side))) < len(side):
-        if len(set(map(Decimal, side))) < len(side):
-            raise AmbiguousPriceError(_same(side))
-        number = Decimal
-    return [(price, quantity) for price in sorted(side, key=number) if not is_zero(quantity := side[price])]
+def _in_order(side: Mapping[DecimalText, DecimalText], decimals: int) -> list[DecimalText]:
+    """Return the prices of the levels that are not zero, lowest first."""
+    # A float is zero where the text is, down to 323 decimals.
+    there = compress(side, map(float, side.values()))
+    if _are_plain(side, decimals):
+        return sorted(sorted(there), key=len)
+    if len(set(map(Decimal, side))) < len(side):
+        raise AmbiguousPriceError(_same(side))
+    return sorted(there, key=Decimal)
+
+
+def _are_plain(prices: Iterable[DecimalText], decimals: int) -> bool:
+    """Say whether all have so many decimals and no zeros before them.
+
+    Then no two are the same number, and they rank by length and text. Looks at all of a length at once:
+    a tenth of the time that it takes to make numbers of them.
+    """
+    by_length: dict[int, list[DecimalText]] = {}
+    for length, run in groupby(prices, len):
+        by_length.setdefault(length, []).extend(run)
+    for length, some in by_length.items():
+        text = "".join(some)
+        if decimals and text[length - decimals - 1 :: length] != "." * len(some):
+            return False
+        if text.count(".") != len(some) * bool(decimals):
+            return False
+        whole = length - decimals - bool(decimals)
+        if whole < 1 or (whole > 1 and "0" in text[::length]):
+            return False
+    return True
 
 
 def _same(prices: Iterable[DecimalText]) -> list[DecimalText]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Final, TypeAlias
 
-from orderflow_recorder.core.book_levels import BookLevels, is_zero, padded
+from orderflow_recorder.core.book_levels import AmbiguousPriceError, BookLevels, is_zero, padded
 from orderflow_recorder.domain.records import BookTop, DecimalText, DepthDiff
 
 LOCAL: Final = "local"
@@ -16,24 +16,40 @@ _Text: TypeAlias = tuple[DecimalText, DecimalText]
 
 
 class _Side:
-    """Texts by price, and the prices in ascending order."""
+    """Texts by price, and the prices in ascending order: as floats, which are fast, while they tell prices apart."""
 
     def __init__(self, levels: Mapping[DecimalText, DecimalText]) -> None:
-        self.texts = {Decimal(price): (price, quantity) for price, quantity in levels.items() if not is_zero(quantity)}
+        self.texts: dict[float, _Text] = {}
+        self.prices: list[float] = []
+        for price, quantity in levels.items():
+            if not is_zero(quantity):
+                number = float(price)
+                self._check(self.texts.get(number), price)
+                self.texts[number] = price, quantity
         self.prices = sorted(self.texts)
 
     def apply(self, prices: Sequence[DecimalText], quantities: Sequence[DecimalText]) -> None:
-        for price_text, quantity in zip(prices, quantities, strict=True):
-            price = Decimal(price_text)
+        texts = self.texts
+        for price, quantity in zip(prices, quantities, strict=True):
+            number = float(price)
+            known = texts.get(number)
+            if known is not None and known[0] != price:
+                self._check(known, price)
             if not is_zero(quantity):
-                if price not in self.texts:
-                    insort(self.prices, price)
-                self.texts[price] = price_text, quantity
-            elif self.texts.pop(price, None) is not None:
-                del self.prices[bisect_left(self.prices, price)]
+                texts[number] = price, quantity
+                if known is None:
+                    insort(self.prices, number)
+            elif known is not None:
+                del texts[number]
+                del self.prices[bisect_left(self.prices, number)]
 
-    def best(self, prices: Iterator[Decimal], levels: int) -> list[_Text]:
+    def best(self, prices: Iterator[float], levels: int) -> list[_Text]:
         return [self.texts[price] for price in islice(prices, levels)]
+
+    @staticmethod
+    def _check(known: _Text | None, price: DecimalText) -> None:
+        if known is not None and Decimal(known[0]) != Decimal(price):
+            raise AmbiguousPriceError([known[0], price])
 
 
 class LocalTop:
@@ -51,14 +67,14 @@ class LocalTop:
     def forget(self) -> None:
         """Begin anew: whatever the next book's best levels are, they are new."""
         self._bids = self._asks = _Side({})
-        self._known = Decimal(0), Decimal(0)
+        self._known = 0.0, 0.0
         self._decimals = 0
-        self._last: object = None
+        self._last: tuple[list[_Text], list[_Text]] | None = None
 
     def take_book(self, book: BookLevels) -> None:
         """Take all levels of a book that began, or learned something."""
         self._bids, self._asks = _Side(book.bids), _Side(book.asks)
-        self._known = Decimal(book.known_bid), Decimal(book.known_ask)
+        self._known = float(book.known_bid), float(book.known_ask)
         self._decimals = book.decimals
 
     def take_diff(self, diff: DepthDiff, book: BookLevels) -> None:
@@ -76,11 +92,8 @@ class LocalTop:
         known_bid, known_ask = self._known
         bids = self._bids.best(takewhile(lambda price: price >= known_bid, reversed(self._bids.prices)), self._levels)
         asks = self._asks.best(takewhile(lambda price: price <= known_ask, self._asks.prices), self._levels)
-        best = _numbers(bids), _numbers(asks)
-        if best == self._last:
-            return None
-        self._last = best
-        if diff is None:
+        last, self._last = self._last, (bids, asks)
+        if diff is None or (last is not None and _same(last[0], bids) and _same(last[1], asks)):
             return None
         return BookTop(
             market=diff.market,
@@ -96,6 +109,10 @@ class LocalTop:
         )
 
 
-def _numbers(levels: Sequence[_Text]) -> list[Decimal]:
-    """Return the numbers alone: a text with other zeros is no change."""
-    return [Decimal(text) for level in levels for text in level]
+def _same(before: Sequence[_Text], after: Sequence[_Text]) -> bool:
+    """Say whether levels are the same numbers; a text with other zeros is no change."""
+    if before == after:
+        return True
+    return len(before) == len(after) and all(
+        Decimal(old) == Decimal(new) for pair in zip(before, after, strict=True) for old, new in zip(*pair, strict=True)
+    )

@@ -1,5 +1,7 @@
 """A book's levels as texts: one text a price whatever its decimals, exact checkpoints, books that join."""
 
+from decimal import Decimal
+
 import pytest
 
 from orderflow_recorder.core.book_levels import AmbiguousPriceError, BookLevels, Pace
@@ -81,6 +83,24 @@ def test_two_texts_of_one_price_are_an_error_and_no_guess() -> None:
         book.cut(0)
     with pytest.raises(AmbiguousPriceError):
         BookLevels(snapshot({"9.5": "1", "9.50": "2"}, {"10.5": "2"}), PACE)
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        ["0.5", "9.5", "10.0", "10.5", "99.9", "100.1"],
+        ["1", "9", "10", "99", "100"],
+        [".5", "9.5", "10.5"],
+        ["9.5", "010.5", "11.5"],
+        ["9.5", "010.5", "100.5", "110.5"],
+        ["5.", "06", "10"],
+    ],
+)
+def test_levels_are_in_the_order_of_the_numbers_however_they_are_written(prices: list[str]) -> None:
+    shuffled = dict.fromkeys(prices[::2] + prices[1::2], "1")
+    bids, asks = cut(BookLevels(snapshot(shuffled, shuffled), PACE))
+    assert [Decimal(price) for price in asks] == [Decimal(price) for price in prices]
+    assert list(bids) == list(reversed(asks))
 
 
 def test_prices_that_no_float_tells_apart_are_kept_apart_and_in_order() -> None:
