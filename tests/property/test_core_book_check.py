@@ -43,7 +43,10 @@ class Venue:
             self.update_id,
             "rest",
             0,
-            *([str(level[column]) for level in side] for side in (bids, asks) for column in (0, 1)),
+            [str(price) for price, _ in bids],
+            [str(quantity) for _, quantity in bids],
+            [str(price) for price, _ in asks],
+            [str(quantity) for _, quantity in asks],
         )
 
     def top(self) -> Top:
