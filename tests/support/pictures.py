@@ -9,10 +9,10 @@ import polars as pl
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.plots.flow import FlowReducer
-from orderflow_recorder.plots.heat import MOST_PRICES, Answer, Base, Change, HeatReducer
+from orderflow_recorder.plots.heat import Answer, Base, Change, HeatReducer
 from orderflow_recorder.plots.holes import Hole
 from orderflow_recorder.plots.picture import Picture, Strip
-from orderflow_recorder.plots.scales import edges, price_grid, shown_prices
+from orderflow_recorder.plots.scales import edges, shown_prices
 
 NOON: Final = datetime(2024, 8, 8, 12, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
@@ -72,7 +72,7 @@ def picture(*, holes: bool = True) -> Picture:
         return "inside a hole" if holes and DEPTH_HOLE.start < at < DEPTH_HOLE.end else book()
 
     heat = HeatReducer(
-        Market.SPOT, NOON, edges(NOON, NOON + MINUTE, SECOND / 4), every=4, grid=price_grid(*prices, MOST_PRICES),
+        Market.SPOT, NOON, edges(NOON, NOON + MINUTE, SECOND / 4), every=4, prices=prices,
         rebuild=rebuild,
     )  # fmt: skip
     for number in range(600):

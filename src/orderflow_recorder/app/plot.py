@@ -64,7 +64,7 @@ def draw(
                 f"{request.market} {request.symbol}: expected trades or book changes, found none; "
                 "`orderflow-recorder coverage` lists what is recorded"
             )
-        period = wanted_period(request, extent[1])
+        period = wanted_period(request, extent)
         picture = PictureReader(database, period, observe).read()
     observe("drawing", 0, 1)
     path = to or Path(f"{default_name(period)}.html")
@@ -77,17 +77,20 @@ def draw(
     return path, picture
 
 
-def wanted_period(request: PlotRequest, newest: datetime) -> Period:
+def wanted_period(request: PlotRequest, recorded: tuple[datetime, datetime]) -> Period:
     """Return the period of a picture.
 
     Args:
         request: Which picture.
-        newest: When the last thing recorded happened.
+        recorded: When the first and the last thing recorded happened.
     """
+    oldest, newest = recorded
     start, end, length = request.start, request.end, request.length
     if start is None:
         end = end or newest + _INSTANT
         start = end - (length or DEFAULT_LENGTH)
+        # Minutes before anything was recorded are of no use, if nobody asked for them.
+        start = max(start, oldest) if oldest < end else start
     elif end is None:
         end = newest + _INSTANT if length is None else start + length
     if start >= end:

@@ -7,7 +7,7 @@ import altair as alt
 from orderflow_recorder.plots.canvas import Canvas, instant, left_axis, number, span, spoken
 from orderflow_recorder.plots.heat import Heat
 from orderflow_recorder.plots.rows import BOOK_HEIGHT
-from orderflow_recorder.plots.words import book_words
+from orderflow_recorder.plots.words import book_words, plain
 
 _MOST_REASONS: Final = 2
 _OVERLAP: Final = 0.6
@@ -70,7 +70,7 @@ def book_panel(canvas: Canvas) -> alt.LayerChart:
 
 def _quantity(canvas: Canvas, heat: Heat) -> alt.Color:
     low, high = colour_range(heat)
-    per = f"per {heat.grid.width:,.12g} {canvas.picture.quote}" if heat.grid else ""
+    per = f"per {plain(heat.grid.width)} {canvas.picture.quote}" if heat.grid else ""
     scale: Any = alt.Scale(type="log", domain=[low, high], range=list(canvas.theme.heat), clamp=True)
     legend = alt.Legend(gradientLength=150, tickCount=4, format=".3~s")
     return alt.Color("quantity:Q", title=[f"quantity, {canvas.picture.base}", per], scale=scale, legend=legend)

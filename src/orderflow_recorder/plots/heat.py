@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import msgspec
@@ -79,7 +80,7 @@ class HeatReducer:
         steps: Sequence[datetime],
         *,
         every: int,
-        grid: PriceGrid | None,
+        prices: tuple[float, float] | None,
         rebuild: Callable[[datetime], Answer],
     ) -> None:
         """Know no book yet.
@@ -89,13 +90,14 @@ class HeatReducer:
             start: Of the period.
             steps: Ends of the small steps, ascending.
             every: So many small steps are a column of cells.
-            grid: The prices to show; none takes those around the first book.
+            prices: The lowest and the highest to show; none takes those around the first book.
             rebuild: Gives the book at an instant.
         """
         self._market = market
         self._steps = steps
         self._every = every
-        self._grid = grid
+        self._prices = prices
+        self._grid: PriceGrid | None = None
         self._rebuild = rebuild
         self._step = 0
         self._drawn = start
@@ -189,7 +191,7 @@ class HeatReducer:
         for side in (book.bids, book.asks):
             for price in [price for price, quantity in side.items() if not quantity]:
                 del side[price]
-        grid = self._grid = self._grid or _around(book)
+        grid = self._grid = self._grid or _grid(book, self._prices)
         if grid is None:
             return
         rows: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -244,10 +246,13 @@ def _best(book: Base) -> tuple[float | None, float | None]:
     return max(filter(book.bids.get, book.bids), default=None), min(filter(book.asks.get, book.asks), default=None)
 
 
-def _around(book: Base) -> PriceGrid | None:
-    """Return the prices around the middle of a book; none where a side is empty."""
+def _grid(book: Base, prices: tuple[float, float] | None) -> PriceGrid | None:
+    """Return the prices to show, no finer than those of a book; none where nothing says which."""
     bid, ask = _best(book)
-    if bid is None or ask is None:
+    if prices is None and bid is not None and ask is not None:
+        middle = (bid + ask) / 2
+        prices = middle * (1 - _AROUND), middle * (1 + _AROUND)
+    if prices is None:
         return None
-    middle = (bid + ask) / 2
-    return price_grid(middle * (1 - _AROUND), middle * (1 + _AROUND), MOST_PRICES)
+    levels = sorted({*book.bids, *book.asks})
+    return price_grid(*prices, MOST_PRICES, least=min((after - one for one, after in pairwise(levels)), default=0.0))

@@ -12,11 +12,11 @@ from orderflow_recorder.domain.streams import StreamKind, stream_kind
 from orderflow_recorder.plots.clocks import Clocks
 from orderflow_recorder.plots.errors import PlotError
 from orderflow_recorder.plots.flow import Flow, FlowReducer
-from orderflow_recorder.plots.heat import MOST_PRICES, Answer, Base, Change, Heat, HeatReducer
+from orderflow_recorder.plots.heat import Answer, Base, Change, Heat, HeatReducer
 from orderflow_recorder.plots.holes import Hole
 from orderflow_recorder.plots.ledger import BY_OUR_CLOCK, Period, Seen, holes_by_clocks, holes_of, recorded, strips
 from orderflow_recorder.plots.picture import Picture
-from orderflow_recorder.plots.scales import edges, price_grid, shown_prices, time_step
+from orderflow_recorder.plots.scales import edges, shown_prices, time_step
 from orderflow_recorder.plots.source import Source
 from orderflow_recorder.plots.words import instant
 
@@ -127,7 +127,7 @@ class PictureReader:
             period.start,
             edges(period.start, period.end, self._small),
             every=STEPS,
-            grid=prices and price_grid(*prices, MOST_PRICES),
+            prices=prices,
             rebuild=self._rebuild,
         )
         for start, end in self._pieces(next(iter(streams), "books")) if streams else ():

@@ -69,16 +69,17 @@ class PriceGrid(msgspec.Struct, frozen=True):
         return self.edge(self.last + 1)
 
 
-def price_grid(low: float, high: float, most: int) -> PriceGrid:
+def price_grid(low: float, high: float, most: int, *, least: float = 0.0) -> PriceGrid:
     """Return a grid of at most ``most`` bins that holds all prices from ``low`` to ``high``.
 
     Args:
         low: Lowest price, above 0.
         high: Highest price.
         most: Bins, at least 2.
+        least: Width that a bin has at least: between two prices that can be, there is nothing to show.
     """
     # Two bins more may be needed where the edges do not fall on the ends.
-    wanted = max((high - low) / max(1, most - 2), low * 1e-9)
+    wanted = max((high - low) / max(1, most - 2), low * 1e-9, least)
     scale = 10.0 ** floor(log10(wanted))
     width = next(float(f"{first * scale:.12g}") for first in _PRICE_FIRSTS if first * scale >= wanted * (1 - _EDGE))
     return PriceGrid(

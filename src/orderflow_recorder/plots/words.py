@@ -49,7 +49,7 @@ def _beyond(picture: Picture) -> str:
         return ""
     lowest, highest = picture.flow.path.select(pl.col("low").min(), pl.col("high").max()).row(0)
     low, high = picture.prices
-    beyond = [f"{price:,.12g}" for price in (lowest, highest) if not low <= price <= high]
+    beyond = [plain(price) for price in (lowest, highest) if not low <= price <= high]
     return f"; not shown: trades as far as {' and '.join(beyond)}" if beyond else ""
 
 
@@ -82,3 +82,8 @@ def length(span: timedelta) -> str:
     seconds = span.total_seconds()
     size, unit = next((one for one in _UNITS if seconds >= one[0]), (0.001, "ms"))
     return f"{seconds / size:.3g} {unit}"
+
+
+def plain(number: float) -> str:
+    """Return a number with all its digits, never as a power of ten."""
+    return f"{number:,.10f}".rstrip("0").rstrip(".")

@@ -13,11 +13,12 @@ from orderflow_recorder.plots.heat import Answer, Base, Change, Heat, HeatReduce
 from orderflow_recorder.plots.scales import PriceGrid, edges
 from tests.support.pictures import MINUTE, NOON, SECOND, book, change
 
-GRID = PriceGrid(0.5, 180, 219)
-"""From 90 to 110."""
+PRICES = (90.0, 109.9)
 
 
-def reducer(answers: dict[float, Answer] | Answer, *, grid: PriceGrid | None = GRID, every: int = 2) -> HeatReducer:
+def reducer(
+    answers: dict[float, Answer] | Answer, *, prices: tuple[float, float] | None = PRICES, every: int = 2
+) -> HeatReducer:
     """Return a reducer of 30 columns of two steps; the book at an instant is the last answer up to it."""
 
     def rebuild(at: datetime) -> Answer:
@@ -25,7 +26,9 @@ def reducer(answers: dict[float, Answer] | Answer, *, grid: PriceGrid | None = G
             return answers
         return next(answer for second, answer in sorted(answers.items(), reverse=True) if NOON + second * SECOND <= at)
 
-    return HeatReducer(Market.SPOT, NOON, edges(NOON, NOON + MINUTE, SECOND), every=every, grid=grid, rebuild=rebuild)
+    return HeatReducer(
+        Market.SPOT, NOON, edges(NOON, NOON + MINUTE, SECOND), every=every, prices=prices, rebuild=rebuild
+    )
 
 
 def seconds(heat: Heat) -> list[tuple[float, float, str]]:
@@ -74,6 +77,12 @@ def test_cells_and_quotes_equal_a_plain_replay(seed: int) -> None:
     }
     assert found == expected
     assert seconds(result) == []
+    assert result.grid == PriceGrid(0.5, 180, 219)
+
+
+def test_bins_are_not_finer_than_the_prices_of_the_book() -> None:
+    heat = reducer(book(99.0, 101.0), prices=(99.0, 101.0)).result(book())
+    assert heat.grid == PriceGrid(1.0, 99, 101)
 
 
 def test_after_a_hole_the_book_is_unknown_until_it_can_be_rebuilt() -> None:
@@ -94,7 +103,7 @@ def test_after_a_hole_the_book_is_unknown_until_it_can_be_rebuilt() -> None:
 
 
 def test_a_book_that_is_never_there_is_unknown_throughout() -> None:
-    result = reducer("nothing recorded", grid=None).result("nothing recorded")
+    result = reducer("nothing recorded", prices=None).result("nothing recorded")
     assert seconds(result) == [(0, 60, "nothing recorded")]
     assert (result.grid, result.cells.height, result.quotes.height) == (None, 0, 0)
 
@@ -117,7 +126,7 @@ def test_beyond_the_edge_of_a_snapshot_the_book_is_unknown_not_empty() -> None:
 
 
 def test_without_trades_the_prices_around_the_first_book_are_shown() -> None:
-    result = reducer(book(), grid=None).result(book())
+    result = reducer(book(), prices=None).result(book())
     assert result.grid is not None
     assert result.grid.low <= 60_000 * 0.9976
     assert result.grid.high >= 60_000 * 1.0024
@@ -125,7 +134,7 @@ def test_without_trades_the_prices_around_the_first_book_are_shown() -> None:
 
 def test_futures_follow_by_the_previous_final_id() -> None:
     heat = HeatReducer(
-        Market.USDM, NOON, edges(NOON, NOON + MINUTE, SECOND), every=2, grid=GRID, rebuild=lambda _: "lost"
+        Market.USDM, NOON, edges(NOON, NOON + MINUTE, SECOND), every=2, prices=PRICES, rebuild=lambda _: "lost"
     )
     for second, previous, final in ((1, 5, 9), (2, 9, 20), (3, 21, 30)):
         heat.take(Change(NOON + second * SECOND, DepthIds(final - 1, final, previous), [], []))

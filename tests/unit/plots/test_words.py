@@ -5,7 +5,16 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from orderflow_recorder.plots.words import bars_words, dots_words, holes_words, instant, length, subtitle, sum_words
+from orderflow_recorder.plots.words import (
+    bars_words,
+    dots_words,
+    holes_words,
+    instant,
+    length,
+    plain,
+    subtitle,
+    sum_words,
+)
 from tests.support.pictures import NOON, picture
 
 
@@ -43,3 +52,7 @@ def test_lengths(span: timedelta, words: str) -> None:
 def test_instants_have_milliseconds_where_they_need_them() -> None:
     assert instant(NOON) == "2024-08-08 12:00:00"
     assert instant(NOON + timedelta(milliseconds=5)) == "2024-08-08 12:00:00.005"
+
+
+def test_numbers_are_never_powers_of_ten() -> None:
+    assert (plain(0.00002), plain(28_720.1), plain(5.0), plain(100.0)) == ("0.00002", "28,720.1", "5", "100")
