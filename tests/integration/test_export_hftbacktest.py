@@ -18,8 +18,6 @@ from tests.support.exported import run_export, wanted
 from tests.support.naive_book import Side, before_the_hole, book_of
 from tests.support.recorded import Recorded, holed, recorded, write_holed
 
-hftbacktest = pytest.importorskip("hftbacktest", reason="needs the group `interop`: make interop")
-data = pytest.importorskip("hftbacktest.data")
 np = pytest.importorskip("numpy")
 
 FIVE = "usdm_five_symbols_2021-04-05"
@@ -38,6 +36,11 @@ def url(postgres_url: str, postgres_template: str, tmp_path_factory: pytest.Temp
         yield address
 
 
+def library(module: str = "") -> Any:  # noqa: ANN401  # a module
+    """Return a module of the library, slow to load; skip the test where it is not installed."""
+    return pytest.importorskip(f"hftbacktest{module}", reason="needs the group `interop`: make interop")
+
+
 def events_of(url: str, folder: Path, market: Market, symbol: str, **fields: object) -> tuple[Path, Any]:
     """Export a symbol, and return the file and its events."""
     done = run_export(url, wanted(market, symbol, kind=ExportFormat.HFTBACKTEST, **fields), folder)
@@ -45,7 +48,7 @@ def events_of(url: str, folder: Path, market: Market, symbol: str, **fields: obj
     (name,) = report.files
     with np.load(folder / name) as file:
         events = file["data"]
-    data.validate_event_order(events)
+    library(".data").validate_event_order(events)
     assert report.notes["events"] == len(events)
     return folder / name, events
 
@@ -59,6 +62,7 @@ def levels(depth: Any, side: int) -> Side:  # noqa: ANN401  # of a library witho
 
 
 def test_hftbacktest_plays_it_to_the_same_books_and_trades(url: str, tmp_path: Path) -> None:
+    hftbacktest = library()
     path, events = events_of(url, tmp_path, Market.USDM, "SANDUSDT")
     truth = recorded(FIVE, "SANDUSDT")
     asset = (
@@ -109,7 +113,7 @@ def test_times_are_the_venues_and_ours(url: str, tmp_path: Path) -> None:
     moved = mine["local_ts"] - np.array([one.received * 1000 for one in truth.fills])
     assert len(set(moved.tolist())) == 1
     assert (events["local_ts"] - events["exch_ts"]).min() == 0
-    own = data.correct_local_timestamp(events.copy(), 0)
+    own = library(".data").correct_local_timestamp(events.copy(), 0)
     assert (own == events).all()
 
 

@@ -22,8 +22,6 @@ from tests.support.ledger import write
 from tests.support.naive_book import Side, before_the_hole, book_of
 from tests.support.recorded import holed, recorded, write_holed
 
-pytest.importorskip("nautilus_trader", reason="needs the group `interop`: make interop")
-
 FIVE = "usdm_five_symbols_2021-04-05"
 
 
@@ -37,21 +35,22 @@ def url(postgres_url: str, postgres_template: str, tmp_path_factory: pytest.Temp
         yield address
 
 
+def library(module: str) -> Any:  # noqa: ANN401  # a module
+    """Return a module of the library, slow to load; skip the test where it is not installed."""
+    return pytest.importorskip(f"nautilus_trader.{module}", reason="needs the group `interop`: make interop")
+
+
 def catalog(url: str, folder: Path, market: Market, *symbols: str, **fields: object) -> Any:  # noqa: ANN401  # the library's
     """Export to a catalog, and open it."""
-    from nautilus_trader.persistence.catalog import ParquetDataCatalog  # noqa: PLC0415  # slow to load
-
+    catalogs = library("persistence.catalog")
     run_export(url, wanted(market, *symbols, kind=ExportFormat.NAUTILUS, **fields), folder)
-    return ParquetDataCatalog(str(folder))
+    return catalogs.ParquetDataCatalog(str(folder))
 
 
 def new_book(instrument_id: str) -> Any:  # noqa: ANN401  # the library's
     """Make an empty book of the library's."""
-    from nautilus_trader.model.book import OrderBook  # noqa: PLC0415  # slow to load
-    from nautilus_trader.model.enums import BookType  # noqa: PLC0415
-    from nautilus_trader.model.identifiers import InstrumentId  # noqa: PLC0415
-
-    return OrderBook(InstrumentId.from_str(instrument_id), BookType.L2_MBP)
+    identifier = library("model.identifiers").InstrumentId.from_str(instrument_id)
+    return library("model.book").OrderBook(identifier, library("model.enums").BookType.L2_MBP)
 
 
 def sides(book: Any) -> tuple[Side, Side]:  # noqa: ANN401  # the library's
@@ -98,10 +97,8 @@ def test_trades_are_exact_with_both_times(url: str, tmp_path: Path) -> None:
 
 
 def test_files_are_what_the_library_writes_itself(url: str, tmp_path: Path) -> None:
-    from nautilus_trader.persistence.catalog import ParquetDataCatalog  # noqa: PLC0415  # slow to load
-
     ours = catalog(url, tmp_path / "ours", Market.USDM, "CHRUSDT")
-    theirs = ParquetDataCatalog(str(tmp_path / "theirs"))
+    theirs = library("persistence.catalog").ParquetDataCatalog(str(tmp_path / "theirs"))
     theirs.write_data([*ours.trade_ticks(), *ours.order_book_deltas(), *ours.instruments()])
     files = [sorted(path.relative_to(root) for path in root.rglob("data/**/*.parquet")) for root in _roots(tmp_path)]
     assert files[0] == files[1]
