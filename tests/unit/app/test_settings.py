@@ -113,6 +113,7 @@ def test_lists_of_symbols(monkeypatch: pytest.MonkeyPatch, text: str, symbols: t
             'SYMBOLS_SPOT: expected a comma list such as a,b or a JSON list such as ["a","b"], got \'["btcusdt"\'',
         ),
         ({"JOURNAL_FLUSH_MS": "500"}, "JOURNAL_FLUSH_MS: expected at most 100, got '500'"),
+        ({"BOOK_FRAME_LEVELS": "-1"}, "BOOK_FRAME_LEVELS: expected at least 0, got '-1'"),
         ({"LOADER_BATCH_ROWS": "many"}, "LOADER_BATCH_ROWS: expected a whole number, got 'many'"),
         ({"WS_STALL_S": "nan"}, "WS_STALL_S: expected a finite number, got 'nan'"),
         ({"WS_STREAMS_PER_SOCKET": "2000"}, "WS_STREAMS_PER_SOCKET: expected at most 1024, got '2000'"),
