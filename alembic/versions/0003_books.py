@@ -97,7 +97,7 @@ BEGIN
     END LOOP;
 
     -- Inside a hole: what the venue changed between the last diff and this instant is not known.
-    IF later.final_update_id IS NOT NULL THEN
+    IF later.final_update_id IS NOT NULL AND book_basis.at > newest.event_time THEN
         hole := public.book_hole(market, symbol, newest.final_update_id, later.final_update_id);
         IF hole IS NOT NULL THEN
             reason := 'inside ' || hole;

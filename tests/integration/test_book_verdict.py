@@ -147,8 +147,9 @@ def test_inside_a_hole_and_until_the_next_snapshot_there_is_no_book(spot: BookFl
     spot.write(spot.diff(5, {"100": "11"}), spot.diff(6, {"97": "1"}), spot.snapshot(60, {"100": "11"}, {"101": "4"}))
     spot.write(spot.diff(7, {"100": "12"}), spot.diff(8))
     assert spot.levels(1.99) == BEGIN
+    assert spot.levels(2) == [("bid", "100", "9", True), *BEGIN[1:]]
     hole = "hole from update id 21 to 40 of depth@100ms, cause venue_skipped, unrecoverable"
-    for inside in (2, 2.01, 3.5, 4.99):
+    for inside in (2.01, 3.5, 4.99):
         assert spot.refused(inside) == f"inside a {hole}"
     for after in (5, 5.99):
         assert spot.refused(after) == f"no snapshot since a {hole}"
@@ -162,7 +163,8 @@ def test_a_hole_that_another_recorder_fills_is_none_any_more(spot: BookFlow) -> 
     spot.write(spot.diff(5, {"97": "0"}), spot.diff(6))
     assert spot.refused(3).startswith("inside a hole from update id 21 to 40")
     spot.write(third, instance="second")
-    assert spot.refused(3).startswith("inside a hole from update id 31 to 40")
+    assert spot.levels(3) == [("bid", "100", "9", True), *BEGIN[1:]]
+    assert spot.refused(3.5).startswith("inside a hole from update id 31 to 40")
     spot.write(fourth, instance="second")
     assert spot.levels(3.5) == [("bid", "100", "9", True), *BEGIN[1:]]
     assert spot.levels(4)[3] == ("bid", "97", "1", False)
