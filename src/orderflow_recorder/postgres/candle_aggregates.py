@@ -20,8 +20,10 @@ _BATCHES_SINCE: Final = (2, 28)
 _ONE_BATCH: Final = '{"buckets_per_batch": 0}'
 """All at once: each batch looks through a whole chunk of trades, which no index orders by time alone."""
 _CHANGES_AT_ONCE: Final = 5000
-_LONGEST: Final = timedelta(hours=1)
-"""About, so that one refresh takes seconds."""
+_AT_ONCE: Final = timedelta(hours=1)
+"""Of seconds; so that one call takes a second or so."""
+_LONGEST: Final = timedelta(hours=6)
+"""About, of minutes: each call also looks at what is younger in the same chunk of trades."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -49,16 +51,26 @@ class CandleAggregates:
         """Use ``connection``, in autocommit mode; ``version`` is TimescaleDB's."""
         self._connection = connection
         self._batches = tuple(int(part) for part in version.split(".")[:2]) >= _BATCHES_SINCE
+        self._begun: tuple[str, Sequence[Span]] | None = None
+        self._reached: datetime | None = None
 
     def refresh(self) -> Iterator[None]:
-        """Refresh, oldest first, then forget what asked for it; yield after each range."""
-        for stream, names in STREAMS.items():
+        """Refresh, oldest first, then forget what asked for it; yield after each call."""
+        for stream, (seconds, minutes) in STREAMS.items():
             parameters = {"stream": stream, "limit": _CHANGES_AT_ONCE}
             rows = self._connection.execute(queries.PENDING, parameters).fetchall()
             for since, until, spans in joined(Span(*row) for row in rows):
-                for name in names:
-                    self._call(name, since, until)
+                if self._reached is None or self._begun != (stream, spans):
+                    self._begun, self._reached = (stream, spans), since
+                while self._reached < until:
+                    part = min(self._reached + _AT_ONCE, until)
+                    self._call(seconds, self._reached, part)
+                    self._reached = part
+                    if part < until:
+                        yield  # who does not come back begins again; who does goes on from here
+                self._call(minutes, since, until)
                 self._forget(stream, spans)
+                self._begun = self._reached = None
                 yield
 
     def _call(self, name: str, since: datetime, until: datetime) -> None:

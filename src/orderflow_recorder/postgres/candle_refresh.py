@@ -21,7 +21,8 @@ SETTLE: Final = timedelta(seconds=5)
 """How much older than the newest row a minute's end must be before it is finished."""
 
 _WINDOW: Final = timedelta(hours=1)
-"""Of one stream at once: what a sink may have to wait for, or one refresh takes."""
+"""Of one stream at once: a sink may have to wait for that."""
+_AGGREGATE_WINDOW: Final = timedelta(hours=6)
 _CHANGES_AT_ONCE: Final = 240
 
 
@@ -139,7 +140,7 @@ class CandleRefresher:
             found += connection.execute(_of(queries.WORK, source), parameters).fetchall()
         if self._aggregates is not None and found:
             oldest = min(first for *_, first in found)
-            found = [row for row in found if row[-1] - oldest < _WINDOW]
+            found = [row for row in found if row[-1] - oldest < _AGGREGATE_WINDOW]
         return sorted(StreamOfTrades(*key) for *key, _ in found)
 
     def _advance(self, connection: psycopg.Connection[Any], stream: StreamOfTrades) -> None:
@@ -147,7 +148,7 @@ class CandleRefresher:
         key: dict[str, Any] = msgspec.structs.asdict(stream)
         with connection.transaction():
             connection.execute(queries.LOCK, key)
-            limits = self._limits() | {"window": _WINDOW}
+            limits = self._limits()
             row = connection.execute(_of(queries.NEXT, stream.source), key | limits).fetchone()
             if row is None or row[0] is None or row[0] >= row[1]:
                 return  # another recorder's loader was here meanwhile
@@ -157,7 +158,9 @@ class CandleRefresher:
             connection.execute(queries.MOVE, key | limits | {"since": since, "until": until})
 
     def _limits(self) -> dict[str, Any]:
-        return {"settle": SETTLE, "aggregates": self._aggregates is not None}
+        aggregates = self._aggregates is not None
+        window = _AGGREGATE_WINDOW if aggregates else _WINDOW
+        return {"settle": SETTLE, "aggregates": aggregates, "window": window}
 
     def _compute_again(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
         """Compute the minutes that got rows since, and forget that they did."""
