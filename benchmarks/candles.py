@@ -6,13 +6,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
 import psycopg
 
+from benchmarks.measure import distribution, server_ms
 from orderflow_recorder.app.candles import refresh_candles
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
@@ -40,18 +41,21 @@ BEGIN_NS: Final = 1_767_225_600 * 1_000_000_000
 
 
 class Timed:
-    """Wraps what a sink does after its rows, and keeps how long it took, s."""
+    """Wraps what a sink does for the candles after its rows, and keeps how long client and server worked, ms."""
 
-    def __init__(self, inner: Callable[[psycopg.Cursor[Any], Plan], None]) -> None:
-        """Call ``inner``."""
-        self._inner = inner
+    def __init__(self) -> None:
+        """Begin with nothing."""
         self.taken: list[float] = []
 
     def __call__(self, cursor: psycopg.Cursor[Any], plans: Plan) -> None:
-        """Call it, timed."""
-        began = time.perf_counter()
-        self._inner(cursor, plans)
-        self.taken.append(time.perf_counter() - began)
+        """Do it, timed."""
+        began = _worked_ms(cursor.connection)
+        note_changes(cursor, plans)
+        self.taken.append(_worked_ms(cursor.connection) - began)
+
+
+def _worked_ms(connection: psycopg.Connection[Any]) -> float:
+    return server_ms(connection) + time.thread_time() * 1000
 
 
 def a_day(trades: int, batch: int) -> list[Sequence[Record]]:
@@ -74,8 +78,8 @@ def a_day(trades: int, batch: int) -> list[Sequence[Record]]:
 
 
 def load(url: str, batches: Sequence[Sequence[Record]]) -> dict[str, float]:
-    """Write the batches; return what a row takes, and of it the note about its minute, us."""
-    hook = Timed(note_changes)
+    """Write the batches; return what a row takes in all, and what of it is for the candles, us."""
+    hook = Timed()
     writer = PostgresSink(url)
     position = writer.open("main")
     began = time.perf_counter()
@@ -86,30 +90,22 @@ def load(url: str, batches: Sequence[Sequence[Record]]) -> dict[str, float]:
             position = end
     taken = time.perf_counter() - began
     writer.close()
-    rows = sum(map(len, batches))
     return {
-        "write_us": taken / rows * 1e6,
-        "note_us": sum(hook.taken) / rows * 1e6,
-        "note_median_us": statistics.median(hook.taken) / len(batches[0]) * 1e6,
+        "write_us": taken / sum(map(len, batches)) * 1e6,
+        "note_cpu_us": statistics.median(hook.taken) / len(batches[0]) * 1e3,
     }
 
 
 def read(connection: psycopg.Connection[Any], query: str, times: int) -> dict[str, float]:
-    """Return how long reading all rows takes, ms."""
-    taken = []
-    rows = 0
+    """Return how long reading all rows takes, and how long the server works for it, ms."""
+    wall, cpu, rows = [], [], 0
     for _ in range(times):
+        used = server_ms(connection)
         began = time.perf_counter()
         rows = connection.execute(query.encode()).rowcount  # all of them have arrived
-        taken.append((time.perf_counter() - began) * 1000)
-    percentiles = statistics.quantiles(taken, n=20, method="inclusive")
-    return {
-        "rows": rows,
-        "min_ms": min(taken),
-        "p50_ms": percentiles[9],
-        "p95_ms": percentiles[18],
-        "max_ms": max(taken),
-    }
+        wall.append((time.perf_counter() - began) * 1000)
+        cpu.append(server_ms(connection) - used)
+    return {"rows": rows} | distribution("ms", wall) | distribution("cpu_ms", cpu)
 
 
 def main() -> int:
