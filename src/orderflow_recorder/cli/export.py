@@ -24,7 +24,7 @@ EXAMPLES: Final = """
 [cyan]orderflow-recorder export --market spot --symbol BTCUSDT --to data/parquet[/cyan] · every table, as Parquet
 
 [cyan]orderflow-recorder export --market usdm --symbol BTCUSDT --table agg_trades --start 2026-01-31 --end 2026-02-01
---format csv --to /tmp/csv[/cyan] · a day (UTC) of one table, as CSV
+--format csv --to data/csv[/cyan] · a day (UTC) of one table, as CSV
 
 [cyan]orderflow-recorder export --market usdm --symbol BTCUSDT --format hftbacktest --to hft[/cyan] · for a backtest
 
