@@ -79,7 +79,7 @@ def levels(prices: Sequence[str], quantities: Sequence[str]) -> list[tuple[Decim
     return [(Decimal(price), Decimal(quantity)) for price, quantity in zip(prices, quantities, strict=True)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(list(Market)), STEPS)
 def test_every_checkpoint_is_the_venues_book_as_far_as_it_says_it_is_known(market: Market, steps: list[Step]) -> None:
     venue = VenueBook(market)
@@ -95,7 +95,7 @@ def test_every_checkpoint_is_the_venues_book_as_far_as_it_says_it_is_known(marke
         assert [level for level in asks if level in ours[1]] == ours[1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(list(Market)), STEPS)
 def test_every_top_is_the_best_of_the_venues_book_that_is_known(market: Market, steps: list[Step]) -> None:
     venue = VenueBook(market)
@@ -107,7 +107,7 @@ def test_every_top_is_the_best_of_the_venues_book_that_is_known(market: Market, 
         assert len(ours[1]) <= TOP_LEVELS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(list(Market)), STEPS, st.sets(st.integers(1, 45)), st.sets(st.integers(0, 45), max_size=5))
 def test_batches_and_restarts_change_nothing(
     market: Market, steps: list[Step], batches: set[int], restarts: set[int]
@@ -118,7 +118,7 @@ def test_batches_and_restarts_change_nothing(
     assert rows(parts) == rows(whole)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(list(Market)), STEPS, STEPS, st.sampled_from([-2.5, -1.5, 0.0, 1.5, 3.5]))
 def test_where_nothing_is_lost_one_snapshot_is_enough(
     market: Market, before: list[Step], after: list[Step], delay: float

@@ -100,8 +100,6 @@ class LocalBook:
             return
         if self._book is None:
             self._ahead = ahead
-        elif ahead and not self._ahead:
-            return  # the book got over a hole that this one cannot
         self._newcomer = newcomer
 
     def take_diff(self, diff: DepthDiff) -> Sequence[Effect]:
@@ -151,7 +149,6 @@ class LocalBook:
             newcomer.apply(diff)
             self._newcomer = None
             if book is None or ours is not Verdict.NEXT:
-                self._ahead = []
                 return self._begin(newcomer, diff)
             book.apply(diff)
             wrong = book.join(newcomer)
@@ -161,7 +158,7 @@ class LocalBook:
             return [Remark(text), *self._begin(newcomer, diff)]
         if book is not None and ours is Verdict.NEXT:
             if theirs is Verdict.GAP:
-                self._newcomer = None
+                self._newcomer = None  # the book got over a hole that this one cannot
             return self._apply(book, diff)
         if Verdict.GAP in (ours, theirs) and ours is not Verdict.STALE:
             self._ahead.append(diff)

@@ -60,6 +60,22 @@ def test_a_late_snapshot_takes_the_diffs_that_came_before_it_and_speaks_at_the_n
     assert (one.bid_prices, one.bid_quantities) == (["7.0", "6.0"], ["1", "7"])
 
 
+def test_a_late_snapshot_waits_for_a_hole_to_close_like_a_book() -> None:
+    book = machine(Pace(changes=1, per_level=0))
+    book.take_snapshot(snapshot(3), [*chain(4, 5), *chain(7, 8)])
+    assert cuts(book, [*chain(9, 9), *chain(6, 6)]) == [6, 7, 8, 9]
+
+
+def test_a_snapshot_whose_diffs_are_missing_leaves_the_book_alone() -> None:
+    book = machine(Pace(changes=1, per_level=0))
+    book.take_snapshot(snapshot(3), ())
+    assert cuts(book, chain(4, 8)) == [4, 5, 6, 7, 8]
+    book.take_snapshot(snapshot(5, (["7.0"], ["9"], ["8.0"], ["9"])), [*chain(6, 6), *chain(8, 8)])
+    (one,) = book.take_diff(chain(9, 9)[0])
+    assert isinstance(one, BookSnapshot)
+    assert one.bid_quantities == ["1", "9"], "the bid at 7.0 as it was"
+
+
 def test_a_late_snapshot_from_before_a_hole_is_of_no_use() -> None:
     book = machine()
     book.take_snapshot(snapshot(3), [*chain(4, 5), *chain(7, 8 + MOST_AHEAD)])
