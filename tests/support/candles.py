@@ -68,6 +68,11 @@ def stored(connection: psycopg.Connection[Any], view: str) -> dict[Key, Values]:
     return found
 
 
+def has_aggregates(connection: psycopg.Connection[Any]) -> bool:
+    """Say whether TimescaleDB keeps the candles."""
+    return connection.execute("SELECT to_regclass('trade_candle_spans') IS NULL").fetchone() == (True,)
+
+
 def _grouped(
     executions: Mapping[tuple[str, str], Iterable[Execution]], width: timedelta, stream: str
 ) -> dict[Key, Values]:
