@@ -89,7 +89,7 @@ class LocalBooks:
         book = self._books.get(key)
         if book is None:
             self._early[key] = snapshot  # what came before it is told by the first diff
-        elif book.newest is None or snapshot.last_update_id >= book.newest.final_update_id:
+        elif book.newest is None:
             book.take_snapshot(snapshot, ())
         else:
             waiting = sorted(

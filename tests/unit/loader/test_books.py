@@ -63,13 +63,13 @@ def at(time: int, last: int) -> BookSnapshot:
     )
 
 
-def test_the_past_is_asked_once_a_symbol_and_again_by_a_snapshot_that_is_late(rig: Rig) -> None:
+def test_the_past_is_asked_once_a_symbol_and_again_by_each_snapshot(rig: Rig) -> None:
     assert rig.take(*chain(1, 3), *chain(1, 3, symbol="ETHUSDT")) == []
     assert rig.source.asked == ["seed", "seed"]
     assert rig.take(at(3, 5), *chain(4, 6)) == [6]
-    assert rig.source.asked == ["seed", "seed"], "an early one needs none of it"
-    rig.take(at(6, 4))
     assert rig.source.asked == ["seed", "seed", "diffs"]
+    rig.take(at(6, 4), *chain(7, 9))
+    assert rig.source.asked == ["seed", "seed", "diffs", "diffs"]
 
 
 def test_a_late_snapshot_finds_its_diffs_in_the_database_and_in_the_batch(rig: Rig) -> None:
@@ -85,6 +85,14 @@ def test_after_forgetting_a_book_goes_on_from_what_was_written(rig: Rig) -> None
     rig.pending = []
     assert rig.take(*chain(6, 6)) == [6]
     assert rig.source.asked[-2:] == ["seed", "diffs"]
+
+
+def test_a_diff_ahead_of_a_hole_is_found_again_though_it_is_beyond_the_snapshot(rig: Rig) -> None:
+    rig.take(*chain(1, 3), *chain(6, 6, receive_time=NOON))
+    rig.commit()
+    rig.books.forget()
+    assert rig.take(*chain(4, 4), at(4, 5)) == []
+    assert rig.take(*chain(8, 8), *chain(7, 7)) == [7, 8], "6 came before 4"
 
 
 def test_a_snapshot_before_the_first_diff_waits_for_it(rig: Rig) -> None:
