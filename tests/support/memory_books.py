@@ -32,9 +32,7 @@ class MemoryBooks:
             and one.receive_time <= diff.receive_time
         ]
         books.sort(key=lambda one: (one.receive_time, one.last_update_id))
-        checkpoints = [
-            one for one in books if one.source == "checkpoint" and one.last_update_id <= diff.final_update_id
-        ]
+        checkpoints = [one for one in books if one.source == "checkpoint"]
         received = checkpoints[-1].receive_time if checkpoints else 0
         checkpoint = max(checkpoints, key=lambda one: one.last_update_id, default=None)
         snapshot = next((one for one in reversed(books) if one.source == "rest"), None)

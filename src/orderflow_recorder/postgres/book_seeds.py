@@ -26,7 +26,7 @@ SELECT max(receive_time) OVER (),
 FROM (
     SELECT *
     FROM public.book_snapshots
-    WHERE market = %(market)s AND symbol = %(symbol)s AND source = 'checkpoint' AND last_update_id <= %(final)s
+    WHERE market = %(market)s AND symbol = %(symbol)s AND source = 'checkpoint'
       AND receive_time <= %(received)s::timestamptz
       AND receive_time > %(received)s::timestamptz - %(reach)s::interval
     ORDER BY receive_time DESC, last_update_id DESC
@@ -96,7 +96,6 @@ class PostgresBooks:
             where = {
                 "market": diff.market,
                 "symbol": diff.symbol,
-                "final": diff.final_update_id,
                 "received": timestamp(diff.receive_time),
                 "reach": _REACH,
             }
