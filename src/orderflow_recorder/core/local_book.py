@@ -10,8 +10,8 @@ Everything comes in journal order, and what comes out is a function of that alon
 * **At that diff a checkpoint is cut**, so that it is the base of all that follows; then whenever
   applying what came since would be work enough (`Pace`).
 * **A hole is waited for.** While one socket replaces another, a diff may come a little before the one
-  that it follows: some are kept, and applied once the chain closes. Beyond that the book is lost until
-  a snapshot begins a new one.
+  that it follows: some are kept, and applied once the chain closes. Beyond that the book, or the newcomer,
+  is lost until the next snapshot.
 * **Taken up again** from its newest checkpoint, the diffs after it and the newest snapshot received
   after it, a book goes on as if it had never been away: whatever a diff has been applied to, a checkpoint
   was cut from.
@@ -90,17 +90,15 @@ class LocalBook:
             later: The diffs taken before that are newer than it, by final id; read as far as it can follow.
         """
         self._newcomer = None
-        if self._book is None:
-            self._ahead = []
+        book = self._book
+        self._ahead = [diff for diff in self._ahead if book is not None and book.follows(diff) is Verdict.GAP]
         if not snapshot.bid_prices or not snapshot.ask_prices:
             return  # of such a side nobody can tell how far it is known
         newcomer = BookLevels(snapshot, self._pace)
         ahead = _catch_up(newcomer, later)
-        if ahead is None:
-            return
-        if self._book is None:
-            self._ahead = ahead
-        self._newcomer = newcomer
+        if ahead is not None:
+            self._newcomer = newcomer
+            self._ahead = list({_final(diff): diff for diff in (*self._ahead, *ahead)}.values())
 
     def take_diff(self, diff: DepthDiff) -> Sequence[Effect]:
         """Take a diff (hot path)."""
@@ -117,7 +115,7 @@ class LocalBook:
                 return self._apply(book, diff)
         except AmbiguousPriceError as error:
             self._lose()
-            self._newcomer = None
+            self._newcomer, self._ahead = None, []
             return [Remark(f"the local book is dropped until the next snapshot: {error}")]
         if verdict is Verdict.GAP:
             self._ahead.append(diff)
@@ -133,11 +131,7 @@ class LocalBook:
         for each in waiting:
             effects += self._offer(each)
         if len(self._ahead) > MOST_AHEAD:
-            newcomer = self._newcomer
-            # A snapshot from beyond the hole waits on; one from before it is lost in it, too.
-            if newcomer is not None and newcomer.follows(self._ahead[-1]) is not Verdict.STALE:
-                self._newcomer = None
-            self._lose()
+            self._give_up()
         return effects
 
     def _offer(self, diff: DepthDiff) -> Sequence[Effect]:
@@ -147,26 +141,35 @@ class LocalBook:
         theirs = None if newcomer is None else newcomer.follows(diff)
         if newcomer is not None and theirs is Verdict.NEXT:
             newcomer.apply(diff)
-            self._newcomer = None
-            if book is None or ours is not Verdict.NEXT:
+            if book is not None and ours is Verdict.NEXT:
+                return self._join(book, newcomer, diff)
+            if ours is not Verdict.STALE:
                 return self._begin(newcomer, diff)
-            book.apply(diff)
-            wrong = book.join(newcomer)
-            if wrong is None:
-                return self._begin(book, diff)
-            text = f"the local book disagrees with the snapshot that begins it anew, {wrong}"
-            return [Remark(text), *self._begin(newcomer, diff)]
-        if book is not None and ours is Verdict.NEXT:
-            if theirs is Verdict.GAP:
-                self._newcomer = None  # the book got over a hole that this one cannot
-            return self._apply(book, diff)
-        if Verdict.GAP in (ours, theirs) and ours is not Verdict.STALE:
+        if Verdict.GAP in (ours, theirs):
             self._ahead.append(diff)
-        return ()
+        return self._apply(book, diff) if book is not None and ours is Verdict.NEXT else ()
+
+    def _join(self, book: BookLevels, newcomer: BookLevels, diff: DepthDiff) -> Sequence[Effect]:
+        """Make one book of two at a diff that both take."""
+        book.apply(diff)
+        wrong = book.join(newcomer)
+        if wrong is None:
+            return self._begin(book, diff)
+        text = f"the local book disagrees with the snapshot that begins it anew, {wrong}"
+        return [Remark(text), *self._begin(newcomer, diff)]
+
+    def _give_up(self) -> None:
+        """Wait no longer for what leads to the diffs ahead."""
+        last = self._ahead[-1]
+        if self._newcomer is not None and self._newcomer.follows(last) is Verdict.GAP:
+            self._newcomer = None
+        if self._book is not None and self._book.follows(last) is Verdict.GAP:
+            self._lose()
+        self._ahead = []
 
     def _begin(self, book: BookLevels, diff: DepthDiff) -> Sequence[Effect]:
         """Go on with a book that began with this diff, or learned something at it."""
-        self._book = book
+        self._book, self._newcomer = book, None
         if self._top is not None:
             self._top.take_book(book)
         return [book.cut(diff.receive_time), *self._look(diff)]
@@ -186,7 +189,6 @@ class LocalBook:
 
     def _lose(self) -> None:
         self._book = None
-        self._ahead = []
         if self._top is not None:
             self._top.forget()
 
