@@ -93,7 +93,7 @@ class PostgresBooks:
     def seed(self, diff: DepthDiff) -> BookSeed:
         """Return the newest checkpoint, and the venue's snapshot after it, that were there when ``diff`` came."""
         with self._asking() as connection:
-            where = {
+            where: dict[str, Any] = {
                 "market": diff.market,
                 "symbol": diff.symbol,
                 "received": timestamp(diff.receive_time),
