@@ -80,6 +80,14 @@ def test_the_newest_snapshot_counts_if_the_checkpoint_cannot_have_it(source: Pos
         assert source.seed(diff(9, symbol=symbol)) == BookSeed(known, newest if counts else None), symbol
 
 
+def test_on_spot_a_diff_that_ends_with_a_snapshot_does_not_span_it(source: PostgresBooks, main: Recorder) -> None:
+    for market, counts in ((Market.SPOT, True), (Market.USDM, False)):
+        known = checkpoint(6, market=market)
+        snapshot = book("rest", 6, after_ms=-1, market=market)
+        main.write(known, snapshot)
+        assert source.seed(diff(9, market=market)) == BookSeed(known, snapshot if counts else None)
+
+
 def test_a_diff_that_was_early_made_the_newest_checkpoint_though_received_before(
     source: PostgresBooks, main: Recorder
 ) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Generator
 
-from orderflow_recorder.domain.records import BookSnapshot, DepthDiff
+from orderflow_recorder.core.sequencing import Bridge, bridge
+from orderflow_recorder.domain.records import BookSnapshot, DepthDiff, DepthIds
 from orderflow_recorder.ports.books import BookSeed
 from tests.support.memory_sink import MemoryStore
 
@@ -40,7 +41,8 @@ class MemoryBooks:
             checkpoint is not None
             and snapshot is not None
             and snapshot.receive_time <= received
-            and snapshot.last_update_id <= checkpoint.last_update_id
+            and bridge(diff.market, snapshot.last_update_id, DepthIds(0, checkpoint.last_update_id))
+            is not Bridge.BEFORE
         ):
             snapshot = None
         return BookSeed(checkpoint, snapshot)

@@ -48,7 +48,7 @@ FROM (
     ORDER BY receive_time DESC, last_update_id DESC
     LIMIT 1
 ) AS newest
-WHERE receive_time > %(since)s::timestamptz OR last_update_id > %(id)s"""
+WHERE receive_time > %(since)s::timestamptz OR last_update_id >= %(ahead)s"""
 
 _SINCE: Final[LiteralString] = """
 SELECT event_time
@@ -101,7 +101,7 @@ class PostgresBooks:
             }
             since, *row = connection.execute(_CHECKPOINT, where).fetchone() or ("-infinity",)
             checkpoint = BookSnapshot(diff.market, diff.symbol, *row) if row else None
-            where |= {"since": since, "id": -1 if checkpoint is None else checkpoint.last_update_id}
+            where |= {"since": since, "ahead": 0 if checkpoint is None else _first_ahead(checkpoint)}
             found = connection.execute(_SNAPSHOT, where).fetchone()
         return BookSeed(checkpoint, found and BookSnapshot(diff.market, diff.symbol, *found))
 
@@ -139,3 +139,8 @@ class PostgresBooks:
         except psycopg.Error as error:
             self.close()
             raise sink_error(error, redact_url(self._url)) from error
+
+
+def _first_ahead(checkpoint: BookSnapshot) -> int:
+    """Return the lowest id of a snapshot that no diff up to the checkpoint's spans (`core.sequencing.bridge`)."""
+    return checkpoint.last_update_id + (checkpoint.market is Market.USDM)
