@@ -98,7 +98,8 @@ class LocalBook:
         ahead = _catch_up(newcomer, later)
         if ahead is not None:
             self._newcomer = newcomer
-            self._ahead = list({_final(diff): diff for diff in (*self._ahead, *ahead)}.values())
+            # Of one that came twice the first counts, as in the tables.
+            self._ahead = list({_final(diff): diff for diff in reversed((*self._ahead, *ahead))}.values())
 
     def take_diff(self, diff: DepthDiff) -> Sequence[Effect]:
         """Take a diff (hot path)."""

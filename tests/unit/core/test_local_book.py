@@ -66,6 +66,14 @@ def test_a_late_snapshot_waits_for_a_hole_to_close_like_a_book() -> None:
     assert cuts(book, [*chain(9, 9), *chain(6, 6)]) == [6, 7, 8, 9]
 
 
+def test_of_a_diff_that_came_twice_while_a_snapshot_waits_the_first_counts() -> None:
+    book = machine(Pace(changes=1, per_level=0))
+    book.take_snapshot(snapshot(3), [*chain(5, 5), *chain(5, 5, receive_time=7)])
+    _, one = book.take_diff(chain(4, 4)[0])
+    assert isinstance(one, BookSnapshot)
+    assert one.receive_time == chain(5, 5)[0].receive_time
+
+
 def test_a_snapshot_whose_diffs_are_missing_leaves_the_book_alone() -> None:
     book = machine(Pace(changes=1, per_level=0))
     book.take_snapshot(snapshot(3), ())
