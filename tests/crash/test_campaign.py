@@ -6,11 +6,12 @@ import pytest
 
 from tests.support.campaign import Campaign, Programme
 from tests.support.captures import capture
+from tests.support.long import LONG
 
 SEED = 20260101
 FAULTS = 6
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), LONG]
 
 
 def test_ledger_holds_while_one_thing_after_another_goes_wrong(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.support.campaign_checks import verify
 from tests.support.captures import QUERIES, Expected
 from tests.support.flow import frames, open_writer, record
 from tests.support.journal import read_journal
+from tests.support.long import LONG
 from tests.support.naive_ledger import problems, read_ledger, spent_ids
 from tests.support.processes import COMMAND, wait_until
 
@@ -44,7 +45,11 @@ JOURNAL_HITS = {
     CrashPoint.AFTER_SWITCH: 2,
 }
 POSITION = "select segment, byte_offset from loader_positions where instance = 'main'"
-LOADER_POINTS = [point for point in CrashPoint if point not in JOURNAL_HITS]
+TWINS = {CrashPoint.AFTER_POSITION, CrashPoint.AFTER_LEDGER, CrashPoint.AFTER_COPY, CrashPoint.BEFORE_PUBLISH}
+"""Nothing lies between one of these and its neighbour: not both in every run."""
+LOADER_POINTS = [
+    pytest.param(point, marks=LONG if point in TWINS else ()) for point in CrashPoint if point not in JOURNAL_HITS
+]
 
 pytestmark = pytest.mark.timeout(90)
 

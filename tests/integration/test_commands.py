@@ -15,6 +15,7 @@ from orderflow_recorder.app.replay import position_key
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.reads import StreamSummary, stream_summary
 from tests.support.embedded import end_server
+from tests.support.long import LONG
 from tests.support.processes import COMMAND, Program, RecorderProgram, SimulatorProgram, wait_until
 
 pytestmark = pytest.mark.timeout(180)
@@ -110,6 +111,7 @@ def test_a_recorders_life_with_the_embedded_postgres(tmp_path: Path, simulator: 
         end_server(tmp_path / "data" / "postgres")
 
 
+@LONG  # test_replay_equality compares every row; this is the command
 def test_a_journal_loaded_into_an_empty_database_makes_the_same_tables(
     tmp_path: Path, simulator: SimulatorProgram, database_url: str, empty_database_url: str
 ) -> None:

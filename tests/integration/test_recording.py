@@ -14,6 +14,7 @@ from orderflow_recorder.postgres import schema
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres
 from orderflow_recorder.postgres.reads import read_diffs, read_snapshots
 from tests.support.captures import NAMES, Expected, capture
+from tests.support.long import LONG
 from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
 from tests.support.recording import SETTINGS, assert_exact, count, loaded
 
@@ -71,7 +72,14 @@ def test_four_captures_at_once_are_recorded_exactly_and_the_books_are_true(tmp_p
         assert_books(database_url, simulator)
 
 
-@pytest.mark.parametrize("victims", [("loader-postgres",), ("collector",), ("loader-postgres", "collector")])
+@pytest.mark.parametrize(
+    "victims",
+    [
+        pytest.param(("loader-postgres",), marks=LONG),
+        pytest.param(("collector",), marks=LONG),
+        ("loader-postgres", "collector"),
+    ],
+)
 def test_what_was_journaled_before_a_kill_is_in_the_database_once(
     tmp_path: Path, database_url: str, victims: tuple[str, ...]
 ) -> None:

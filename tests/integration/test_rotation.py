@@ -1,6 +1,5 @@
 """Sockets that replace each other all the time lose nothing, with the real programs."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +8,12 @@ import psycopg
 import pytest
 
 from tests.support.captures import NAMES, Expected, capture
+from tests.support.long import LONG
 from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
 from tests.support.recording import SETTINGS, assert_exact, loaded
 
 pytestmark = pytest.mark.timeout(400)
 
-LONG = pytest.mark.skipif(not os.environ.get("LONG_TESTS"), reason="takes three minutes: set LONG_TESTS=1")
 LOSS = {"disconnected", "connect_failed", "stalled", "stream_silent", "book_gap", "subscribe_rejected"}
 
 
