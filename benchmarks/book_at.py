@@ -3,7 +3,6 @@
 import argparse
 import json
 import random
-import statistics
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
+from benchmarks.measure import distribution, server_ms
 from orderflow_recorder.postgres import schema
 from orderflow_recorder.postgres.connection import connect
 from tests.support.captures import CAPTURES, lines, moment
@@ -132,29 +132,13 @@ def measure(connection: psycopg.Connection[Any], moments: Sequence[datetime]) ->
     for name, levels in (("20 levels", 20), ("all levels", None)):
         wall, cpu, rows = [], [], 0
         for at in moments:
-            used = _cpu_ms(connection)
+            used = server_ms(connection)
             began = time.perf_counter()
             rows += connection.execute(BOOK, (at, levels)).rowcount  # all of them have arrived
             wall.append((time.perf_counter() - began) * 1000)
-            cpu.append(_cpu_ms(connection) - used)
-        found[name] = {"rows": rows / len(moments)} | _distribution("ms", wall) | _distribution("cpu_ms", cpu)
+            cpu.append(server_ms(connection) - used)
+        found[name] = {"rows": rows / len(moments)} | distribution("ms", wall) | distribution("cpu_ms", cpu)
     return found
-
-
-def _cpu_ms(connection: psycopg.Connection[Any]) -> float:
-    """Return how long the connection's server process has run so far; 0 if it is on another machine."""
-    place = Path(f"/proc/{connection.info.backend_pid}")
-    try:
-        if "postgres" in (place / "cmdline").read_text():
-            return int((place / "schedstat").read_text().split()[0]) / 1_000_000
-    except OSError:
-        pass
-    return 0.0
-
-
-def _distribution(unit: str, taken: Sequence[float]) -> dict[str, float]:
-    twentieths = statistics.quantiles(taken, n=20, method="inclusive")
-    return {f"p50_{unit}": twentieths[9], f"p95_{unit}": twentieths[18], f"max_{unit}": max(taken)}
 
 
 def main() -> int:
