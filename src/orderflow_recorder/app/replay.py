@@ -18,7 +18,7 @@ from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.domain.errors import SchemaMismatchError
 from orderflow_recorder.journal.captures import open_capture
 from orderflow_recorder.loader.health import LoaderHealth
-from orderflow_recorder.ports.journal import JournalEntry, JournalReader
+from orderflow_recorder.ports.journal import JournalBlock, JournalEntry, JournalReader
 from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.schema import SchemaStatus, check, upgrade
@@ -134,6 +134,17 @@ class EndingReader:
         if not entries:
             self._ended.set()
         return entries
+
+    def read_block(self, max_bytes: int) -> JournalBlock | None:
+        """Return the next lines; none of them means the end."""
+        block = self._reader.read_block(max_bytes)
+        if block is None:
+            self._ended.set()
+        return block
+
+    def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
+        """Return the entries of a block."""
+        return self._reader.entries(block)
 
     def take_skipped(self) -> Sequence[int]:
         """Return the segments that were gone before they were read."""

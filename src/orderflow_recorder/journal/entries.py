@@ -6,14 +6,14 @@ import msgspec
 
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.lines import HEADER, Line, bad_payload, decode_line
-from orderflow_recorder.ports.journal import EntryKind, JournalEntry
+from orderflow_recorder.ports.journal import EntryKind, JournalBlock, JournalEntry
 
 LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
 _KEPT_OF_A_LONGER_LINE_BYTES: Final = 1 << 16
 
 
 class EntryDecoder:
-    """Takes blocks of one segment in order and returns the entries that are complete.
+    """Takes pieces of one segment in order, cuts them into whole lines, and decodes those.
 
     Attributes:
         position: Where the first line begins that has not been returned yet.
@@ -36,31 +36,68 @@ class EntryDecoder:
         self._instance = ""
         self._run_id = ""
         if header is not None:
-            self._entry(header, position, position)
+            self._is_header(header)
 
-    def feed(self, block: bytes) -> list[JournalEntry]:
-        """Return the entries whose line break is in ``block``."""
-        cut = block.rfind(b"\n")
+    def cut(self, piece: bytes) -> JournalBlock | None:
+        """Return the lines whose line break is in ``piece``, but for a segment's header; none where there is none."""
+        cut = piece.rfind(b"\n")
         if cut < 0:
-            self._wait_for_line_break(block)
-            return []
-        text = b"".join([*self._pieces, block[:cut]])
+            self._wait_for_line_break(piece)
+            return None
+        text = b"".join([*self._pieces, piece[: cut + 1]])
         dropped = self._dropped_bytes
         self._forget_tail()
-        if cut + 1 < len(block):
-            self._wait_for_line_break(block[cut + 1 :])
-        return self._entries(text, dropped)
+        if cut + 1 < len(piece):
+            self._wait_for_line_break(piece[cut + 1 :])
+        if self.position.offset == 0 and not dropped:
+            text = self._without_header(text)
+        return self._block(text, dropped) if text else None
 
-    def finish(self) -> list[JournalEntry]:
+    def rest(self) -> JournalBlock | None:
         """Return the last line of a file that does not end with a line break, if there is one."""
-        text = b"".join(self._pieces)
-        if not text:
-            return []
-        start = self.position
-        end = self.position = Position(start.segment, start.offset + len(text) + self._dropped_bytes)
+        text, dropped = b"".join(self._pieces), self._dropped_bytes
         self._forget_tail()
-        entry = self._entry(text, start, end)
-        return [] if entry is None else [entry]
+        return self._block(text, dropped) if text else None
+
+    def entries(self, block: JournalBlock) -> list[JournalEntry]:
+        """Return the entries of the newest block that was cut, or of its parts in order."""
+        entries = []
+        start, dropped = block.start, block.dropped_bytes
+        for line in block.text.removesuffix(b"\n").split(b"\n"):
+            end = Position(start.segment, min(start.offset + len(line) + 1 + dropped, block.end.offset))
+            if dropped:
+                entry: JournalEntry | None = _corrupt(
+                    line, start, end, f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
+                )
+                dropped = 0
+            else:
+                entry = self._entry(line, start, end)
+            if entry is not None:
+                entries.append(entry)
+            start = end
+        return entries
+
+    def _block(self, text: bytes, dropped: int) -> JournalBlock:
+        start = self.position
+        self.position = Position(start.segment, start.offset + len(text) + dropped)
+        return JournalBlock(start, self.position, text, self._instance, self._run_id, dropped)
+
+    def _without_header(self, text: bytes) -> bytes:
+        """Take the context from the first line of a segment and leave it out; captures have none."""
+        line, line_break, others = text.partition(b"\n")
+        if not self._is_header(line):
+            return text
+        self.position = Position(self.position.segment, len(line) + len(line_break))
+        return others
+
+    def _is_header(self, text: bytes) -> bool:
+        try:
+            line = decode_line(text)
+        except (ValueError, RecursionError, msgspec.MsgspecError):
+            return False
+        if line.k == HEADER:
+            self._instance, self._run_id = line.instance, line.run
+        return line.k == HEADER
 
     def _forget_tail(self) -> None:
         self._pieces = []
@@ -75,24 +112,6 @@ class EntryDecoder:
             self._dropped_bytes += self._waiting_bytes - len(kept)
             self._pieces = [kept]
             self._waiting_bytes = len(kept)
-
-    def _entries(self, text: bytes, dropped: int) -> list[JournalEntry]:
-        entries = []
-        start = self.position
-        for line in text.split(b"\n"):
-            end = Position(start.segment, start.offset + len(line) + 1 + dropped)
-            if dropped:
-                entry: JournalEntry | None = _corrupt(
-                    line, start, end, f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
-                )
-                dropped = 0
-            else:
-                entry = self._entry(line, start, end)
-            if entry is not None:
-                entries.append(entry)
-            start = end
-        self.position = start
-        return entries
 
     def _entry(self, text: bytes, start: Position, end: Position) -> JournalEntry | None:
         try:
@@ -109,9 +128,8 @@ class EntryDecoder:
                     line.market,
                     connection=line.c,
                 )
-            if line.k == HEADER:
-                self._instance = line.instance
-                self._run_id = line.run
+            if line.k == HEADER:  # not at a segment's beginning: files that somebody put together
+                self._instance, self._run_id = line.instance, line.run
                 return None
             return self._rarer_entry(line, text, start, end)
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
