@@ -1,6 +1,6 @@
 """What every journal must do: whatever is appended and flushed is read back, in order, byte for byte."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,9 @@ from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.ports.journal import EntryKind, JournalEntry, JournalReader, JournalWriter
 from orderflow_recorder.ports.venue import RestAnswer
+from tests.support.jetstream import ForwarderThread, SpoolWriter, open_reader
 from tests.support.journal import open_writer, read_all
+from tests.support.nats_server import NatsServer
 
 JsonDocument = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
@@ -64,6 +66,9 @@ def says(entry: JournalEntry) -> tuple[object, ...]:
             return ("event", entry.receive_time, EventKind(event["event"]), entry.market)
 
 
+# Each class below runs the suite on a journal of its own, which its examples share.
+ONE_SUITE_SEVERAL_JOURNALS = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+
 OpenWriter = Callable[[], JournalWriter]
 OpenReader = Callable[[Position], JournalReader]
 
@@ -81,7 +86,7 @@ class JournalContract:
         """Return what opens the journal for reading."""
         raise NotImplementedError
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+    @settings(suppress_health_check=ONE_SUITE_SEVERAL_JOURNALS, max_examples=60, deadline=None)
     @given(steps=Steps, max_bytes=st.integers(1, 3000))
     def test_what_is_flushed_is_read_in_order_by_a_reader_that_follows(
         self, make_writer: OpenWriter, make_reader: OpenReader, steps: list[tuple[object, ...]], max_bytes: int
@@ -100,7 +105,7 @@ class JournalContract:
                         unread.append(step)
             assert read_all(reader) == []
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+    @settings(suppress_health_check=ONE_SUITE_SEVERAL_JOURNALS, max_examples=30, deadline=None)
     @given(steps=Steps)
     def test_each_end_is_where_the_next_entry_is_found_again(
         self, make_writer: OpenWriter, make_reader: OpenReader, steps: list[tuple[object, ...]]
@@ -129,3 +134,35 @@ class TestFileJournal(JournalContract):
     def make_reader(self, tmp_path: Path) -> OpenReader:
         """Return what opens a reader."""
         return lambda position: FileJournalReader(tmp_path, position)
+
+
+class TestJetStreamJournal(JournalContract):
+    """`JournalContract` on a real JetStream server; what is flushed there is what the server has acknowledged."""
+
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> Iterator[NatsServer]:
+        """Run a server."""
+        with NatsServer(tmp_path / "nats") as server:
+            yield server
+
+    @pytest.fixture
+    def forwarder(self, tmp_path: Path, server: NatsServer) -> Iterator[ForwarderThread]:
+        """Publish what is written."""
+        with ForwarderThread(tmp_path / "main", server.url, "main") as forwarder:
+            yield forwarder
+
+    @pytest.fixture
+    def make_writer(self, tmp_path: Path, forwarder: ForwarderThread) -> OpenWriter:
+        """Return what opens the writer."""
+
+        def make() -> SpoolWriter:
+            writer = open_writer(tmp_path / "main", segment_bytes=2000, kind=SpoolWriter)
+            writer.forwarder = forwarder
+            return writer
+
+        return make
+
+    @pytest.fixture
+    def make_reader(self, server: NatsServer) -> OpenReader:
+        """Return what opens a reader."""
+        return lambda position: open_reader(server.url, "main", position)

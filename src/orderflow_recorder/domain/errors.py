@@ -9,6 +9,7 @@
     ├── FrameError                 bytes that are not what the venue documents; kept raw, counted
     ├── JournalError
     │   ├── JournalLockedError     another process writes this journal
+    │   ├── JournalUnavailableError  try again later: the journal's server is away
     │   └── DiskFullError
     ├── VenueError                 the venue could not be asked, or refused
     │   ├── VenueUnreachableError  network, timeout, 5xx: try again later
@@ -73,6 +74,10 @@ class JournalError(OrderflowError):
 
 class JournalLockedError(JournalError):
     """Another process writes this journal."""
+
+
+class JournalUnavailableError(JournalError):
+    """The journal's server is away, or takes nothing more now: try again later."""
 
 
 class DiskFullError(JournalError):

@@ -1,0 +1,152 @@
+"""Journals on a real JetStream server: a forwarder in a thread, and what waits for it."""
+
+import asyncio
+import random
+import threading
+import uuid
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.core.backoff import Backoff
+from orderflow_recorder.domain.positions import JOURNAL_START, Position
+from orderflow_recorder.journal.jetstream.forwarder import Forwarder, ForwarderFigures
+from orderflow_recorder.journal.jetstream.link import Link, open_link
+from orderflow_recorder.journal.jetstream.reader import JetStreamReader
+from orderflow_recorder.journal.segments import find_segments
+from orderflow_recorder.journal.writer import FileJournalWriter
+from orderflow_recorder.ports.journal import JournalEntry
+from tests.support.journal import read_all
+
+ResultT = TypeVar("ResultT")
+
+
+def quick_backoff() -> Backoff:
+    """Return pauses that keep a test short."""
+    return Backoff(0.05, 0.2, random.random)
+
+
+def new_instance() -> str:
+    """Return a name whose stream is not there yet."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def open_reader(
+    url: str, instance: str, position: Position = JOURNAL_START, *, sink: str = "postgres"
+) -> JetStreamReader:
+    """Open a reader."""
+    return JetStreamReader(
+        url, instance=instance, sink=sink, position=position, clock=SystemClock(), backoff=quick_backoff()
+    )
+
+
+def read_stream(url: str, instance: str, position: Position = JOURNAL_START) -> list[JournalEntry]:
+    """Return every entry that the server has."""
+    with closing(open_reader(url, instance, position)) as reader:
+        return read_all(reader)
+
+
+def on_server(url: str, instance: str, work: Callable[[Link], Coroutine[Any, Any, ResultT]]) -> ResultT:
+    """Do something with an instance's stream."""
+
+    async def do() -> ResultT:
+        async with open_link(url, instance, "test") as link:
+            return await work(link)
+
+    return asyncio.run(do())
+
+
+def make_forwarder(
+    directory: Path,
+    url: str,
+    instance: str,
+    observe: Callable[[ForwarderFigures], None],
+    *,
+    retention_hours: float = 24,
+) -> Forwarder:
+    """Return a forwarder of the spool in ``directory``."""
+    return Forwarder(
+        directory,
+        url=url,
+        instance=instance,
+        clock=SystemClock(),
+        backoff=quick_backoff(),
+        retention_hours=retention_hours,
+        sinks=("postgres",),
+        observe=observe,
+    )
+
+
+class ForwarderThread:
+    """A forwarder that runs beside the test, as it does in a process of its own."""
+
+    def __init__(self, directory: Path, url: str, instance: str) -> None:
+        """Start it."""
+        self.figures = ForwarderFigures()
+        self._moved = threading.Condition()
+        self._directory = directory
+        self._url = url
+        self._instance = instance
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def settle(self, within_s: float = 30) -> None:
+        """Wait until the server has all of the spool."""
+        end = end_of(self._directory)
+        with self._moved:
+            assert self._moved.wait_for(lambda: self.figures.position >= end, within_s), self.figures
+
+    def stop(self) -> None:
+        """Let it finish and end. Idempotent."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Return the running forwarder."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        self.stop()
+
+    def _run(self) -> None:
+        def observe(figures: ForwarderFigures) -> None:
+            with self._moved:
+                self.figures = figures
+                self._moved.notify_all()
+
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(make_forwarder(self._directory, self._url, self._instance, observe).run(self._stop))
+
+
+def end_of(directory: Path) -> Position:
+    """Return the place behind the spool's last entry."""
+    for number, path in reversed(find_segments(directory).items()):
+        text = path.read_bytes()
+        if text.count(b"\n") > 1:  # more than the header
+            return Position(number, text.rfind(b"\n") + 1)
+    return JOURNAL_START
+
+
+class SpoolWriter(FileJournalWriter):
+    """A writer whose `flush` and `close` also wait until the server has everything."""
+
+    forwarder: ForwarderThread
+
+    def flush(self) -> None:
+        """Flush, and wait for the server's acknowledgement."""
+        super().flush()
+        self.forwarder.settle()
+
+    def close(self) -> None:
+        """Close, and wait for the server's acknowledgement."""
+        super().close()
+        self.forwarder.settle()
