@@ -154,13 +154,7 @@ class TestJetStreamJournal(JournalContract):
     @pytest.fixture
     def make_writer(self, tmp_path: Path, forwarder: ForwarderThread) -> OpenWriter:
         """Return what opens the writer."""
-
-        def make() -> SpoolWriter:
-            writer = open_writer(tmp_path / "main", segment_bytes=2000, kind=SpoolWriter)
-            writer.forwarder = forwarder
-            return writer
-
-        return make
+        return lambda: SpoolWriter(open_writer(tmp_path / "main", segment_bytes=2000), forwarder)
 
     @pytest.fixture
     def make_reader(self, server: NatsServer) -> OpenReader:

@@ -136,17 +136,27 @@ def end_of(directory: Path) -> Position:
     return JOURNAL_START
 
 
-class SpoolWriter(FileJournalWriter):
+class SpoolWriter:
     """A writer whose `flush` and `close` also wait until the server has everything."""
 
-    forwarder: ForwarderThread
+    def __init__(self, writer: FileJournalWriter, forwarder: ForwarderThread) -> None:
+        """Write with ``writer`` what ``forwarder`` publishes."""
+        self.append_frame = writer.append_frame
+        self.append_bad = writer.append_bad
+        self.append_rest = writer.append_rest
+        self.append_event = writer.append_event
+        self.append_last_words = writer.append_last_words
+        self.sync = writer.sync
+        self.resume = writer.resume
+        self._writer = writer
+        self._forwarder = forwarder
 
     def flush(self) -> None:
         """Flush, and wait for the server's acknowledgement."""
-        super().flush()
-        self.forwarder.settle()
+        self._writer.flush()
+        self._forwarder.settle()
 
     def close(self) -> None:
         """Close, and wait for the server's acknowledgement."""
-        super().close()
-        self.forwarder.settle()
+        self._writer.close()
+        self._forwarder.settle()

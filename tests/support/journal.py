@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.journal.reader import FileJournalReader
@@ -10,7 +9,6 @@ from orderflow_recorder.journal.writer import FileJournalWriter
 from orderflow_recorder.ports.journal import JournalEntry, JournalReader
 from tests.support.manual_clock import ManualClock
 
-WriterT = TypeVar("WriterT", bound=FileJournalWriter)
 FRAME = b'{"stream":"btcusdt@trade","data":{"e":"trade","p":"61737.63000000","q":"1.10","t":1}}'
 
 
@@ -18,17 +16,15 @@ def open_writer(
     directory: Path,
     clock: ManualClock | None = None,
     *,
-    kind: type[WriterT] = FileJournalWriter,  # type: ignore[assignment]  # the default is one of them
-    instance: str = "main",
     run_id: str = "run-1",
     segment_bytes: int = 1 << 30,
     segment_seconds: float = 1e9,
     min_free_bytes: int = 0,
-) -> WriterT:
-    """Open a journal that switches segments only where asked to."""
-    return kind.open(
+) -> FileJournalWriter:
+    """Open a journal of instance ``main`` that switches segments only where asked to."""
+    return FileJournalWriter.open(
         directory,
-        instance=instance,
+        instance="main",
         run_id=run_id,
         clock=clock or ManualClock(),
         segment_bytes=segment_bytes,

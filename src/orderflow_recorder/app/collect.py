@@ -25,6 +25,7 @@ from orderflow_recorder.core.budget import RequestBudget
 from orderflow_recorder.domain.errors import JournalLockedError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.journal.jetstream.forwarder import SPOOL_SINK
 from orderflow_recorder.journal.retention import delete_expired
 from orderflow_recorder.journal.writer import FileJournalWriter
 from orderflow_recorder.ports.clock import Clock
@@ -36,7 +37,7 @@ LOCK_PATIENCE_S = 15.0
 HOUSEKEEPING_S = 60.0
 HEALTH_S = 1.0
 SINKS = ("postgres",)
-"""Who must have passed a segment before it may be deleted."""
+"""Who must have passed a part of the journal before it may be deleted."""
 
 
 async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callable[[CollectorHealth], None]) -> bool:
@@ -201,16 +202,17 @@ def tls_context(*, verify: bool) -> ssl.SSLContext:
 
 
 async def _delete_expired(settings: Settings, clock: SystemClock) -> None:
-    """Delete journal segments that every sink has passed and that are old enough."""
+    """Delete journal segments that every sink, or the journal's server, has and that are old enough."""
     deleted = await asyncio.to_thread(
         delete_expired,
         settings.journal_directory,
-        required=SINKS,
+        required=(SPOOL_SINK,) if settings.journal_url else SINKS,
         retention_hours=settings.journal_retention_hours,
         now_ns=clock.now_ns(),
     )
     if deleted:
-        logger.info("deleted journal segments {} to {}: every sink has passed them", deleted[0], deleted[-1])
+        who = "the server has" if settings.journal_url else "every sink has passed"
+        logger.info("deleted journal segments {} to {}: {} them", deleted[0], deleted[-1], who)
 
 
 class _Reporter:

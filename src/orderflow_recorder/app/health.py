@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from orderflow_recorder.journal.jetstream.forwarder import ForwarderFigures
 from orderflow_recorder.loader.health import LoaderHealth
 
 FRESH_S: Final = 10.0
@@ -31,6 +32,16 @@ class ProcessHealth(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     updated_at: int
     last_error: str = ""
+
+
+class SupervisorHealth(ProcessHealth, frozen=True, kw_only=True):
+    """The supervisor.
+
+    Attributes:
+        parts: Names of the processes that it keeps running.
+    """
+
+    parts: tuple[str, ...] = ()
 
 
 class MarketHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,16 +109,28 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
     markets: dict[str, MarketHealth] = {}
 
 
+class ForwarderHealth(ProcessHealth, frozen=True, kw_only=True):
+    """The forwarder, where there is a journal's server.
+
+    Attributes:
+        figures: What it counts.
+    """
+
+    figures: ForwarderFigures = ForwarderFigures()
+
+
 class LoaderReport(ProcessHealth, frozen=True, kw_only=True):
     """One loader.
 
     Attributes:
         sink: Name of the sink.
+        journal_error: Why nothing comes from the journal's server; empty while it answers, and for local files.
         rows_per_s: Over the last second.
         figures: What its loop counts.
     """
 
     sink: str
+    journal_error: str = ""
     rows_per_s: float = 0.0
     figures: LoaderHealth = LoaderHealth()
 

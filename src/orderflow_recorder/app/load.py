@@ -11,13 +11,12 @@ import msgspec
 from orderflow_recorder.app.candles import FreshCandles
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import LoaderReport
+from orderflow_recorder.app.journals import LoaderJournal, loader_journal
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.binance.parse import BinanceParser
 from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.positions import Position
-from orderflow_recorder.journal.reader import FileJournalReader
-from orderflow_recorder.journal.retention import SinkPositions
 from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.loop import Loader
@@ -42,21 +41,20 @@ def run_loader(settings: Settings, stop: threading.Event, publish: Callable[[Loa
         SinkRefusedError: A person must act.
         JournalError: The journal does not hold the database's position.
     """
-    directory = settings.journal_directory
     sink = PostgresSink(settings.db_url)
-    pulse = _Pulse(sink.name, publish, lambda position: FileJournalReader(directory, position).lag_bytes())
-    positions = SinkPositions(directory, sink.name)
+    journal = loader_journal(settings, sink.name)
+    pulse = _Pulse(sink.name, publish, journal)
     candles = FreshCandles(settings.db_url, SystemClock().monotonic)
 
     def after_commit(position: Position) -> None:
-        positions.publish(position)
+        journal.publish(position)
         candles.after_commit()
 
     loader = make_loader(
         settings,
         sink,
         books=PostgresBooks(settings.db_url),
-        reader_factory=lambda position: FileJournalReader(directory, position),
+        reader_factory=journal.open,
         instance=settings.instance_id,
         wait=stop.wait,
         publish=after_commit,
@@ -106,11 +104,9 @@ def make_loader(
 class _Pulse:
     """Publishes the newest figures every second, also while the loop waits for a server."""
 
-    def __init__(
-        self, sink: str, publish: Callable[[LoaderReport], None], lag_bytes: Callable[[Position], int]
-    ) -> None:
+    def __init__(self, sink: str, publish: Callable[[LoaderReport], None], journal: LoaderJournal) -> None:
         self._sink = sink
-        self._lag_bytes = lag_bytes
+        self._journal = journal
         self._publish = publish
         self._clock = SystemClock()
         self._started_at = self._clock.now_ns()
@@ -137,7 +133,7 @@ class _Pulse:
     def _report(self) -> None:
         figures, now = self._figures, self._clock.monotonic()
         if not figures.connected:  # the loop does not look at the journal now, which goes on growing
-            figures = msgspec.structs.replace(figures, lag_bytes=self._lag_bytes(figures.position))
+            figures = msgspec.structs.replace(figures, lag_bytes=self._journal.lag_bytes(figures.position))
         then, rows = self._reported
         self._reported = (now, figures.rows)
         self._publish(
@@ -147,6 +143,7 @@ class _Pulse:
                 updated_at=self._clock.now_ns(),
                 last_error=figures.last_error,
                 sink=self._sink,
+                journal_error=self._journal.trouble,
                 rows_per_s=(figures.rows - rows) / max(now - then, 1e-3),
                 figures=figures,
             )

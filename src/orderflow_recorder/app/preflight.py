@@ -16,11 +16,13 @@ from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.app.threads import in_thread
 from orderflow_recorder.domain.errors import (
     JournalLockedError,
+    JournalUnavailableError,
     OrderflowError,
     SinkUnavailableError,
     VenueUnreachableError,
 )
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.journal.jetstream.link import check_server
 from orderflow_recorder.journal.lock import DirectoryLock
 from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.journal.space import DiskSpace
@@ -28,6 +30,7 @@ from orderflow_recorder.postgres.schema import SchemaState, check
 
 VENUE_PATIENCE_S: Final = 10.0
 DATABASE_PATIENCE_S: Final = 5.0
+JOURNAL_PATIENCE_S: Final = 5.0
 _ASK_AGAIN_S: Final = 1.0
 _TIME_PATHS: Final = {Market.SPOT: "/api/v3/time", Market.USDM: "/fapi/v1/time"}
 _REFUSED_HERE: Final = 451
@@ -116,6 +119,32 @@ async def check_database(url: str, *, patience_s: float, lenient: bool) -> Schem
                 logger.error("database unreachable: {}; recording into the journal, the loader keeps trying", error)
                 return None
         await asyncio.sleep(min(_ASK_AGAIN_S, patience_s))
+
+
+async def check_journal(settings: Settings, *, patience_s: float, lenient: bool) -> None:
+    """Look at the journal's server, waiting a while for one that does not answer yet.
+
+    Args:
+        settings: Where it is; nothing is checked where the journal is local files.
+        patience_s: Keep asking for so long.
+        lenient: Go on without an answer.
+
+    Raises:
+        JournalUnavailableError: No answer, and not ``lenient``.
+        JournalError: A person must act: wrong password, a server without JetStream.
+    """
+    deadline = time.monotonic() + patience_s
+    while settings.journal_url:
+        try:
+            await check_server(settings.journal_url, settings.instance_id)
+        except JournalUnavailableError as error:
+            if time.monotonic() < deadline:
+                await asyncio.sleep(min(_ASK_AGAIN_S, patience_s))
+                continue
+            if not lenient:
+                raise
+            logger.error("{}; going on without it, forwarder and loader keep trying", error)
+        return
 
 
 async def check_venue(settings: Settings, *, patience_s: float, lenient: bool) -> None:

@@ -11,6 +11,7 @@ from loguru import logger
 
 from orderflow_recorder.app import logs
 from orderflow_recorder.app.collect import run_collector
+from orderflow_recorder.app.forward import run_forwarder
 from orderflow_recorder.app.health import ProcessHealth, write_health
 from orderflow_recorder.app.load import run_loader
 from orderflow_recorder.app.settings import Settings, crash_request
@@ -20,6 +21,7 @@ from orderflow_recorder.ports import crashpoint
 
 SUPERVISOR = "supervisor"
 COLLECTOR = "collector"
+FORWARDER = "forwarder"
 LOADER = "loader-postgres"
 
 
@@ -47,6 +49,28 @@ def collector_main(settings: Settings, parent_fd: int) -> int:
         return EXIT_FAILED
 
     return _run(settings, COLLECTOR, work)
+
+
+def forwarder_main(settings: Settings, parent_fd: int) -> int:
+    """Run the forwarder until it is told to stop, and return its exit code.
+
+    Args:
+        settings: As handed down by the supervisor.
+        parent_fd: End of a pipe that ends with the parent.
+    """
+
+    async def forward() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        watch_parent(parent_fd, lambda: loop.call_soon_threadsafe(stop.set))
+        await run_forwarder(settings, stop, publisher(settings, FORWARDER))
+
+    def work() -> int:
+        asyncio.run(forward())
+        return 0
+
+    return _run(settings, FORWARDER, work)
 
 
 def loader_main(settings: Settings, parent_fd: int) -> int:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from loguru import logger
@@ -18,25 +19,28 @@ from orderflow_recorder import __version__
 from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.database import database
-from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth, read_health
+from orderflow_recorder.app.health import CollectorHealth, LoaderReport, SupervisorHealth, read_health
 from orderflow_recorder.app.preflight import (
+    JOURNAL_PATIENCE_S,
     VENUE_PATIENCE_S,
+    check_journal,
     check_venue,
     has_recorded,
     lock_instance,
     prepare_folders,
 )
-from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path, publisher
+from orderflow_recorder.app.processes import COLLECTOR, FORWARDER, LOADER, SUPERVISOR, health_path, publisher
 from orderflow_recorder.app.settings import Settings, unknown_names
 from orderflow_recorder.app.status_line import status_lines
 from orderflow_recorder.app.storage import keep_storage
 from orderflow_recorder.app.supervisor import EXIT_FAILED, ChildSpec, Supervisor
-from orderflow_recorder.domain.errors import OrderflowError
+from orderflow_recorder.domain.errors import OrderflowError, SettingsError
 
 Show: TypeAlias = Callable[[CollectorHealth | None, LoaderReport | None], None]
 """Takes the newest health of collector and loader; either may be missing or old."""
 
 COLLECTOR_DRAIN_S: Final = 3.0
+FORWARDER_DRAIN_S: Final = 1.0
 LOADER_DRAIN_S: Final = 4.5
 """With the embedded server's stop, a recorder is gone within 10 s of SIGTERM, whatever happens."""
 
@@ -44,11 +48,19 @@ _LOG_EVERY: Final = 60
 _TICK_S: Final = 1.0
 
 
+class Half(StrEnum):
+    """What may run on a machine of its own."""
+
+    COLLECTOR = "collector"
+    LOADER = "loader"
+
+
 class Recorder:
     """One recorder: `run` starts it and returns when it has stopped.
 
     Args:
         settings: What to record, and where to.
+        only: The half of it that runs; none for both.
         take_line: Takes the children's log lines; none lets them write to standard error.
         show: Takes the newest health of collector and loader, once a second.
     """
@@ -57,11 +69,13 @@ class Recorder:
         self,
         settings: Settings,
         *,
+        only: Half | None = None,
         take_line: Callable[[str], None] | None = None,
         show: Show,
     ) -> None:
         """Start nothing yet."""
         self._settings = settings
+        self._only = only
         self._take_line = take_line
         self._show = show
         self._stop = asyncio.Event()
@@ -90,61 +104,92 @@ class Recorder:
             await recording
 
     async def _record(self) -> None:
-        settings = self._settings
+        settings, only = self._settings, self._only
         prepare_folders(settings)
         lock = lock_instance(settings)
         try:
-            lenient = has_recorded(settings)
-            await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
+            lenient = has_recorded(settings) or (only is Half.LOADER and health_path(settings, LOADER).is_file())
+            await check_journal(settings, patience_s=JOURNAL_PATIENCE_S, lenient=lenient)
+            if only is not Half.LOADER:
+                await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
+            if only is Half.COLLECTOR:
+                await self._keep_children(settings.db_url)
+                return
             async with database(settings, lenient=lenient) as url:
-                self._supervisor = Supervisor(children(settings, url), take_line=self._take_line)
-                watching = asyncio.create_task(self._watch())
                 keeping = asyncio.create_task(keep_storage(settings, url, self._clock))
                 try:
-                    await self._supervisor.run(self._stop)
+                    await self._keep_children(url)
                 finally:
-                    watching.cancel()
                     keeping.cancel()
         finally:
             lock.release()
 
-    async def _watch(self) -> None:
+    async def _keep_children(self, url: str) -> None:
+        specs = children(self._settings, url, self._only)
+        self._supervisor = Supervisor(specs, take_line=self._take_line)
+        watching = asyncio.create_task(self._watch(tuple(spec.name for spec in specs)))
+        try:
+            await self._supervisor.run(self._stop)
+        finally:
+            watching.cancel()
+
+    async def _watch(self, parts: tuple[str, ...]) -> None:
         """Show how the children are, and say that the supervisor itself is well."""
         settings = self._settings
         publish = publisher(settings, SUPERVISOR)
         started_at = self._clock.now_ns()
         while True:
             now = self._clock.now_ns()
-            publish(ProcessHealth(pid=os.getpid(), started_at=started_at, updated_at=now))
+            publish(SupervisorHealth(pid=os.getpid(), started_at=started_at, updated_at=now, parts=parts))
             collector = read_health(health_path(settings, COLLECTOR), CollectorHealth)
             loader = read_health(health_path(settings, LOADER), LoaderReport)
             self._show(collector, loader)
             await self._clock.sleep(_TICK_S)
 
 
-def children(settings: Settings, url: str) -> list[ChildSpec]:
+def _require_whole(settings: Settings, only: Half | None) -> None:
+    """Refuse a collector alone that nobody could load from: the files of this machine have no reader then.
+
+    Raises:
+        SettingsError: That is asked for.
+    """
+    if only is Half.COLLECTOR and not settings.journal_url:
+        msg = (
+            "JOURNAL_URL: expected a server such as nats://host:4222, because with --only collector another machine "
+            "loads, got none"
+        )
+        raise SettingsError(msg)
+
+
+def children(settings: Settings, url: str, only: Half | None = None) -> list[ChildSpec]:
     """Return the processes of a recorder, in the order in which they stop.
 
     Args:
         settings: Handed down to them as environment variables.
         url: Of the database; it goes the same way, where other users of the machine cannot read it.
+        only: The half of them that runs here; none for both.
     """
     environment = {**os.environ, **settings.environment(), "DB_URL": url}
     program = (sys.executable, "-m", "orderflow_recorder")
-    return [
-        ChildSpec(COLLECTOR, (*program, "_collect"), environment, COLLECTOR_DRAIN_S),
-        ChildSpec(LOADER, (*program, "_load"), environment, LOADER_DRAIN_S),
-    ]
+    specs = []
+    if only is not Half.LOADER:
+        specs.append(ChildSpec(COLLECTOR, (*program, "_collect"), environment, COLLECTOR_DRAIN_S))
+        if settings.journal_url:
+            specs.append(ChildSpec(FORWARDER, (*program, "_forward"), environment, FORWARDER_DRAIN_S))
+    if only is not Half.COLLECTOR:
+        specs.append(ChildSpec(LOADER, (*program, "_load"), environment, LOADER_DRAIN_S))
+    return specs
 
 
-def run(settings: Settings) -> int:
-    """Record until SIGTERM, SIGINT or SIGHUP, and return the exit code; what ``run`` does."""
+def run(settings: Settings, only: Half | None = None) -> int:
+    """Record, or do half of it, until SIGTERM, SIGINT or SIGHUP, and return the exit code; what ``run`` does."""
+    _require_whole(settings, only)
     with _screen(settings) as (take_line, show):
         logger.info("orderflow-recorder {}: {}", __version__, _plan(settings))
         for line in unknown_names():
             logger.warning("{}", line)
         try:
-            asyncio.run(_until_signal(settings, take_line, show))
+            asyncio.run(_until_signal(settings, only, take_line, show))
         except OrderflowError as error:
             logger.opt(exception=settings.log_level in {"TRACE", "DEBUG"}).error("{}", error)
             return EXIT_FAILED
@@ -152,8 +197,10 @@ def run(settings: Settings) -> int:
         return 0
 
 
-async def _until_signal(settings: Settings, take_line: Callable[[str], None] | None, show: Show) -> None:
-    recorder = Recorder(settings, take_line=take_line, show=show)
+async def _until_signal(
+    settings: Settings, only: Half | None, take_line: Callable[[str], None] | None, show: Show
+) -> None:
+    recorder = Recorder(settings, only=only, take_line=take_line, show=show)
     stop_on_signals(recorder)
     await recorder.run()
 

@@ -38,7 +38,7 @@ _KINDS: Final = {
 }
 _LATER: Final = ("ARCHIVE_URL", "API_KEY", "PORT")
 """Public names of settings that this version does not read."""
-_SECRET: Final = ("DB_URL", "API_KEY", "ARCHIVE_URL")
+SECRET: Final = ("DB_URL", "JOURNAL_URL", "API_KEY", "ARCHIVE_URL")
 _SIMILAR: Final = 0.8
 _EXPECTED: Final = {
     "int_parsing": "a whole number",
@@ -234,7 +234,7 @@ def explain(error: ValidationError, given: Mapping[str, object]) -> list[str]:
             text = str(context["error"])
         else:
             text = "expected " + _EXPECTED.get(fault["type"], fault["msg"]).format(**context)
-        if name and ", got " not in text and name not in _SECRET:
+        if name and ", got " not in text and name not in SECRET:
             text += f", got {given.get(name)!r}"
         lines.append(f"{name}: {text}" if name else text)
     return lines

@@ -18,6 +18,7 @@ from orderflow_recorder.app.durations import check_compress_after, check_duratio
 from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.journal.jetstream.address import parse_url
 from orderflow_recorder.ports.crashpoint import CrashPoint
 from orderflow_recorder.postgres.connection import normalise_url
 
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     binance_rest_spot_base_url: str = "https://api.binance.com"
     binance_rest_futures_base_url: str = "https://fapi.binance.com"
 
+    journal_url: Annotated[str, Field(repr=False)] = ""
     journal_segment_bytes: Annotated[int, Field(ge=4096)] = 64 * 2**20
     journal_segment_seconds: Annotated[float, Field(ge=1)] = 3600
     journal_flush_ms: Annotated[int, Field(ge=1, le=100)] = 100
@@ -107,6 +109,13 @@ class Settings(BaseSettings):
     def _database_url(cls, url: str) -> str:
         if url:
             normalise_url(url)
+        return url
+
+    @field_validator("journal_url")
+    @classmethod
+    def _journal_url(cls, url: str) -> str:
+        if url:
+            parse_url(url)
         return url
 
     @field_validator("binance_ws_spot_base_url", "binance_ws_futures_base_url")
@@ -182,7 +191,7 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, str]:
         """Return every setting that is not secret, as text."""
-        return {name: text for name, text in self.environment().items() if name != "DB_URL"}
+        return {name: text for name, text in self.environment().items() if name not in rules.SECRET}
 
 
 def load_settings(env_file: Path | None = Path(".env"), **overrides: object) -> Settings:

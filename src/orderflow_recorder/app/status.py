@@ -9,8 +9,16 @@ import psycopg
 
 from orderflow_recorder.app.admin import running_database
 from orderflow_recorder.app.clock import SystemClock
-from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth, is_fresh, read_health
-from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path
+from orderflow_recorder.app.health import (
+    CollectorHealth,
+    ForwarderHealth,
+    LoaderReport,
+    ProcessHealth,
+    SupervisorHealth,
+    is_fresh,
+    read_health,
+)
+from orderflow_recorder.app.processes import COLLECTOR, FORWARDER, LOADER, SUPERVISOR, health_path
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
 from orderflow_recorder.app.storage_status import DiskOutlook, TableStatus, read_outlook, read_tables
 from orderflow_recorder.domain.errors import OrderflowError
@@ -36,6 +44,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         problems: What a person should look at; empty if the recorder is well.
         supervisor: Its report, if it runs.
         collector: Its report, if it runs.
+        forwarder: Its report, if it runs.
         loader: Its report, if it runs.
         journal: How much journal there is.
         streams: What arrived last, by symbol and table.
@@ -46,8 +55,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     time: int
     problems: Sequence[str]
-    supervisor: ProcessHealth | None
+    supervisor: SupervisorHealth | None
     collector: CollectorHealth | None
+    forwarder: ForwarderHealth | None = None
     loader: LoaderReport | None
     journal: JournalSize
     streams: Sequence[StreamActivity] = ()
@@ -58,10 +68,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read_status(settings: Settings) -> Status:
     """Return how the recorder of ``settings`` is; changes nothing."""
     now = SystemClock().now_ns()
-    supervisor = _living(settings, SUPERVISOR, ProcessHealth, now)
+    supervisor = _living(settings, SUPERVISOR, SupervisorHealth, now)
     collector = _living(settings, COLLECTOR, CollectorHealth, now)
+    forwarder = _living(settings, FORWARDER, ForwarderHealth, now)
     loader = _living(settings, LOADER, LoaderReport, now)
-    problems = list(find_problems(settings.instance_id, supervisor, collector, loader))
+    problems = list(find_problems(settings.instance_id, supervisor, collector, loader, forwarder))
     streams: Sequence[StreamActivity] = ()
     tables: Sequence[TableStatus] = ()
     disk: DiskOutlook | None = None
@@ -76,6 +87,7 @@ def read_status(settings: Settings) -> Status:
         problems=problems,
         supervisor=supervisor,
         collector=collector,
+        forwarder=forwarder,
         loader=loader,
         journal=journal_size(settings.journal_directory, now_ns=now),
         streams=streams,
@@ -85,7 +97,11 @@ def read_status(settings: Settings) -> Status:
 
 
 def find_problems(
-    instance: str, supervisor: ProcessHealth | None, collector: CollectorHealth | None, loader: LoaderReport | None
+    instance: str,
+    supervisor: SupervisorHealth | None,
+    collector: CollectorHealth | None,
+    loader: LoaderReport | None,
+    forwarder: ForwarderHealth | None = None,
 ) -> Iterator[str]:
     """Return what is wrong with a recorder, a line each.
 
@@ -94,22 +110,32 @@ def find_problems(
         supervisor: Its report, if it runs.
         collector: Its report, if it runs.
         loader: Its report, if it runs.
+        forwarder: Its report, if it runs.
     """
     if supervisor is None:
         yield f"no recorder with INSTANCE_ID {instance!r} runs on this DATA_DIR"
         return
-    if collector is None:
-        yield "the collector does not run"
-    elif collector.ingestion not in {_RECORDING, _ASLEEP}:
+    running = {COLLECTOR: collector, FORWARDER: forwarder, LOADER: loader}
+    for part in supervisor.parts:
+        if running.get(part) is None:
+            yield f"the {part.partition('-')[0]} does not run"
+    if collector is not None:
+        yield from _collector_problems(collector)
+    if forwarder is not None and not forwarder.figures.connected:
+        yield f"the journal is not published: {forwarder.last_error or 'the forwarder connects'}"
+    if loader is not None and not loader.figures.connected:
+        yield f"the loader has no database: {loader.last_error or 'it connects'}"
+    if loader is not None and loader.journal_error:
+        yield f"the loader has no journal: {loader.journal_error}"
+
+
+def _collector_problems(collector: CollectorHealth) -> Iterator[str]:
+    if collector.ingestion not in {_RECORDING, _ASLEEP}:
         yield f"the collector does not record: {collector.ingestion}"
     elif collector.ingestion == _RECORDING and collector.connections_open < collector.connections_wanted:
         yield f"sockets: {collector.connections_open} of {collector.connections_wanted} are open"
-    if collector is not None and collector.streams_silent:
+    if collector.streams_silent:
         yield f"streams: {collector.streams_silent} of {collector.streams} have not sent what they should"
-    if loader is None:
-        yield "the loader does not run"
-    elif not loader.figures.connected:
-        yield f"the loader has no database: {loader.last_error or 'it connects'}"
 
 
 def _living(settings: Settings, process: str, kind: type[HealthT], now_ns: int) -> HealthT | None:

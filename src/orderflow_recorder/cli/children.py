@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orderflow_recorder.app.processes import collector_main, loader_main
+from orderflow_recorder.app.processes import collector_main, forwarder_main, loader_main
 from orderflow_recorder.app.settings import load_settings
 
 ParentFd = Annotated[int, typer.Option("--parent-fd", help="Descriptor that ends with the parent.")]
@@ -13,6 +13,11 @@ ParentFd = Annotated[int, typer.Option("--parent-fd", help="Descriptor that ends
 def collect(parent_fd: ParentFd) -> None:
     """Run the collector; the supervisor calls this."""
     raise typer.Exit(collector_main(load_settings(env_file=None), parent_fd))
+
+
+def forward(parent_fd: ParentFd) -> None:
+    """Run the forwarder; the supervisor calls this."""
+    raise typer.Exit(forwarder_main(load_settings(env_file=None), parent_fd))
 
 
 def load(parent_fd: ParentFd) -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from orderflow_recorder import __version__
+from orderflow_recorder.app.recorder import Half
 from orderflow_recorder.app.recorder import run as record
 from orderflow_recorder.app.settings import load_settings, wants_tracebacks
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_USAGE
@@ -69,6 +70,7 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
 app.command("replay")(replay.replay)
 app.command("_collect", hidden=True)(children.collect)
+app.command("_forward", hidden=True)(children.forward)
 app.command("_load", hidden=True)(children.load)
 
 
@@ -88,13 +90,17 @@ def default(
 ) -> None:
     """Record the public order flow of Binance Spot and USD-M futures into Postgres/TimescaleDB."""
     if context.invoked_subcommand is None:
-        run()
+        raise typer.Exit(record(load_settings()))
 
 
 @app.command()
-def run() -> None:
+def run(
+    only: Annotated[
+        Half | None, typer.Option(help="Run one half on this machine; the other finds it by JOURNAL_URL.")
+    ] = None,
+) -> None:
     """Record until SIGTERM or Ctrl-C. This is what happens without a command, too."""
-    raise typer.Exit(record(load_settings()))
+    raise typer.Exit(record(load_settings(), only))
 
 
 def main() -> None:

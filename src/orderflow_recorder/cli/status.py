@@ -40,7 +40,12 @@ def _print(found: Status) -> None:
     if found.supervisor is not None:
         for line in status_lines(found.collector, found.loader, found.time):
             console.print(line, markup=False)
-        pids = {"supervisor": found.supervisor, "collector": found.collector, "loader": found.loader}
+        pids = {
+            "supervisor": found.supervisor,
+            "collector": found.collector,
+            "forwarder": found.forwarder,
+            "loader": found.loader,
+        }
         if found.collector is not None and (clock := clock_text(found.collector)):
             console.print(f"clock      {clock}")
         running = ", ".join(f"{name} {one.pid}" for name, one in pids.items() if one is not None)
@@ -49,6 +54,9 @@ def _print(found: Status) -> None:
         f"journal    {found.journal.segments:,} segments · {size(found.journal.bytes)} · "
         f"oldest {duration(round(found.journal.oldest_age_s * _NS_PER_S))}"
     )
+    if found.forwarder is not None:
+        figures = found.forwarder.figures
+        console.print(f"published  up to segment {figures.position.segment} · {size(figures.lag_bytes)} to publish")
     if found.disk is not None:
         console.print(f"disk       {_outlook(found.disk)}")
     if filled := [one for one in found.tables if one.rows or one.size_bytes > _EMPTY_BYTES]:

@@ -1,7 +1,7 @@
 """The journal's writer: appends to a buffer, hands it over on flush, switches segments, minds the disk."""
 
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from orderflow_recorder.domain.errors import DiskFullError, JournalError
 from orderflow_recorder.domain.events import RecorderEvent
@@ -78,7 +78,7 @@ class FileJournalWriter:
         segment_bytes: int,
         segment_seconds: float,
         min_free_bytes: int,
-    ) -> Self:
+    ) -> "FileJournalWriter":
         """Take the journal over: lock it, cut a torn tail, begin a new segment.
 
         Args:

@@ -5,12 +5,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth
+from orderflow_recorder.app.health import CollectorHealth, ForwarderHealth, LoaderReport, SupervisorHealth
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.app.status import find_problems, read_status
+from orderflow_recorder.journal.jetstream.forwarder import ForwarderFigures
 from orderflow_recorder.loader.health import LoaderHealth
 
-SUPERVISOR = ProcessHealth(pid=1, started_at=0, updated_at=0)
+SUPERVISOR = SupervisorHealth(pid=1, started_at=0, updated_at=0, parts=("collector", "loader-postgres"))
 COLLECTOR = CollectorHealth(
     pid=2, started_at=0, updated_at=0, ingestion="recording", connections_open=3, connections_wanted=3, streams=8
 )
@@ -57,6 +58,25 @@ def test_a_loader_without_its_database() -> None:
     assert list(find_problems("main", SUPERVISOR, COLLECTOR, loader)) == [
         "the loader has no database: connection refused"
     ]
+
+
+def test_a_half_without_the_other_is_well() -> None:
+    collecting = msgspec.structs.replace(SUPERVISOR, parts=("collector", "forwarder"))
+    forwarder = ForwarderHealth(pid=4, started_at=0, updated_at=0, figures=ForwarderFigures(connected=True))
+    assert list(find_problems("main", collecting, COLLECTOR, None, forwarder)) == []
+    loading = msgspec.structs.replace(SUPERVISOR, parts=("loader-postgres",))
+    assert list(find_problems("main", loading, None, LOADER)) == []
+
+
+def test_a_journal_server_that_is_away() -> None:
+    supervisor = msgspec.structs.replace(SUPERVISOR, parts=("collector", "forwarder", "loader-postgres"))
+    forwarder = ForwarderHealth(pid=4, started_at=0, updated_at=0, last_error="connection refused")
+    loader = msgspec.structs.replace(LOADER, journal_error="connection refused")
+    assert list(find_problems("main", supervisor, COLLECTOR, loader, forwarder)) == [
+        "the journal is not published: connection refused",
+        "the loader has no journal: connection refused",
+    ]
+    assert list(find_problems("main", supervisor, COLLECTOR, LOADER)) == ["the forwarder does not run"]
 
 
 def test_status_of_an_empty_folder_starts_nothing(tmp_path: Path) -> None:
