@@ -125,7 +125,8 @@ async def open_link(url: str, instance: str, purpose: str) -> AsyncIterator[Link
         complaints.append(str(error))
 
     try:
-        await _connect(client, address, f"orderflow-recorder {instance} {purpose}", gone, complain)
+        async with asyncio.timeout(2 * _CONNECT_S):
+            await _connect(client, address, f"orderflow-recorder {instance} {purpose}", gone, complain)
         link = Link(client, instance, address.server)
         yield link
     except (NatsError, OSError, TimeoutError) as error:
@@ -149,6 +150,9 @@ async def _connect(
         password=address.password,
         token=address.token,
         allow_reconnect=False,
+        # The client tries a server that refuses again by itself, twice at least, and for minutes by default.
+        max_reconnect_attempts=1,
+        reconnect_time_wait=0.01,  # type: ignore[arg-type]  # it is slept, and any number will do
         connect_timeout=_CONNECT_S,
         ping_interval=_PING_S,
         max_outstanding_pings=2,
@@ -189,7 +193,7 @@ def _explained(error: Exception, server: str, complaints: list[str], *, connecte
     said = [str(error), *complaints]
     if isinstance(error, AuthorizationError) or any(word in text.lower() for text in said for word in _FORBIDDEN):
         return JournalError(
-            f"{server}: expected a user who may use the journal's stream, got refused ({complaints[-1:] or said[:1]}): "
+            f"{server}: expected a user who may use the journal's stream, got a refusal ({said[-1]}): "
             "check user, password and host in JOURNAL_URL, and the user's permissions"
         )
     if isinstance(error, NoRespondersError) or (
@@ -201,7 +205,8 @@ def _explained(error: Exception, server: str, complaints: list[str], *, connecte
         )
     if isinstance(error, APIError):
         return JournalUnavailableError(f"{server}: the server refused: {error.description} ({error.err_code})")
-    reason = str(error).removeprefix("nats: ") or type(error).__name__
+    reason = (complaints[-1] if complaints and not connected else str(error)).removeprefix("nats: ")
+    reason = reason or type(error).__name__
     if connected:
         return JournalUnavailableError(f"{server}: the server did not answer: {reason}")
     return JournalUnavailableError(
