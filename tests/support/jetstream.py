@@ -108,7 +108,9 @@ class ForwarderThread:
             self._thread.join()
 
     def __enter__(self) -> Self:
-        """Return the running forwarder."""
+        """Return the running forwarder, which has found the server, made its stream, or failed to."""
+        with self._moved:
+            assert self._moved.wait_for(lambda: self.figures.connected or self.figures.last_error, 30)
         return self
 
     def __exit__(

@@ -254,6 +254,30 @@ def test_a_child_gets_the_same_settings_from_its_environment(monkeypatch: pytest
     assert load_settings(env_file=None) == settings
 
 
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://me:geheim@host", "got a URL that begins with 'http'"),
+        ("nats://me:geheim@", "got a URL without a host"),
+        ("nats://me:geheim@host:port", "got a URL with a fault in host or port"),
+        ("nats://me:geheim@host/stream", "got a URL with more than that"),
+    ],
+)
+def test_a_wrong_journal_url_is_refused_without_its_password(url: str, text: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(env_file=None, journal_url=url)
+    assert str(refusal.value) == f"JOURNAL_URL: expected nats://[user:password@]host[:port], {text}"
+
+
+def test_no_password_is_among_the_public_settings() -> None:
+    settings = load_settings(
+        env_file=None, db_url="postgresql://me:geheim@host/db", journal_url="nats://me:geheim@host"
+    )
+    assert "geheim" not in str(settings.public())
+    assert "geheim" not in repr(settings)
+    assert settings.environment()["JOURNAL_URL"] == "nats://me:geheim@host"
+
+
 def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"SYMBOLS_SPOT=\xff\xfe")
     with pytest.raises(SettingsError, match="expected a readable UTF-8 file"):

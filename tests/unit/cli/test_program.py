@@ -116,3 +116,20 @@ def test_db_commands_on_a_database_out_of_reach_are_exit_code_1_without_the_pass
         assert "hunter2" not in done.stderr
     done = run("db", "url", DB_URL=url)
     assert (done.code, done.stdout) == (0, f"{url}\n")
+
+
+def test_a_collector_alone_needs_a_journal_that_another_machine_can_read(run: Run) -> None:
+    done = run("run", "--only", "collector")
+    assert done.code == 2
+    assert "JOURNAL_URL: expected a server such as nats://host:4222, because with --only collector" in done.stderr
+
+
+def test_a_journal_server_that_is_not_there_is_refused_at_the_first_start(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orderflow_recorder.app.recorder.JOURNAL_PATIENCE_S", 0.1)
+    done = run("run", "--only", "collector", JOURNAL_URL=f"nats://me:secret@127.0.0.1:{free_port()}")
+    assert done.code == 1
+    assert "cannot be reached" in done.stderr
+    assert "check host and port in JOURNAL_URL" in done.stderr
+    assert "secret" not in done.stderr

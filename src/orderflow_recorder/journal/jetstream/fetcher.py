@@ -18,7 +18,7 @@ from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.domain.errors import JournalError, JournalUnavailableError
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.journal.jetstream.blocks import Stamp, read_stamp
-from orderflow_recorder.journal.jetstream.link import Link, open_link, work_until_lost
+from orderflow_recorder.journal.jetstream.link import Link, is_cancelled, open_link, work_until_lost
 from orderflow_recorder.journal.jetstream.progress import SinkProgress, share
 from orderflow_recorder.journal.jetstream.pull import Pull, find
 from orderflow_recorder.ports.clock import Clock
@@ -27,6 +27,7 @@ AHEAD_MESSAGES: Final = 16
 """Fetched ahead: at most 4 MiB, as a message is no longer than `forwarder.BLOCK_BYTES`."""
 
 _ARRIVAL_S: Final = 2.0
+_CLOSE_S: Final = 1.0
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
@@ -146,7 +147,7 @@ class Fetcher:
         self._tried.set()
         acknowledging = asyncio.create_task(self._acknowledge(link))
         try:
-            while True:
+            while not is_cancelled():
                 self._room.clear()
                 if not pull.is_due and len(self.ready) >= AHEAD_MESSAGES:
                     await self._room.wait()
@@ -160,7 +161,8 @@ class Fetcher:
             acknowledging.cancel()
             if not link.lost.is_set():
                 with suppress(NatsError, OSError, TimeoutError):
-                    await pull.close()
+                    async with asyncio.timeout(_CLOSE_S):
+                        await pull.close()
 
     def _accept(self, message: Msg) -> None:
         stamp, text, here = read_stamp(message.headers), message.data, self._reached
@@ -192,4 +194,5 @@ class Fetcher:
                     progress = None
             except (NatsError, OSError, TimeoutError) as error:
                 progress = None
-                self._log.warning("the sink's progress was not told to the journal: {}", error)
+                if not link.client.is_closed:
+                    self._log.warning("the sink's progress was not told to the journal: {}", error)

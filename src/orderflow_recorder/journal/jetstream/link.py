@@ -183,6 +183,12 @@ async def work_until_lost(link: Link, work: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(working, losing, return_exceptions=True)
 
 
+def is_cancelled() -> bool:
+    """Say whether this task is to end: a wait with a time limit may have hidden that (until Python 3.12)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def check_server(url: str, instance: str) -> None:
     """Raise `JournalError` where the server cannot be used, `JournalUnavailableError` where it cannot be reached."""
     async with open_link(url, instance, "check") as link:

@@ -36,7 +36,7 @@ class SinkProgress:
 
     @classmethod
     async def open(cls, link: Link, sink: str, next_sequence: int) -> "SinkProgress":
-        """Find the consumer or make it; one that is ahead of the sink is made again.
+        """Find the consumer or make it; one that is elsewhere than the sink is made again.
 
         Args:
             link: The stream.
@@ -46,9 +46,10 @@ class SinkProgress:
         name = consumer_name(sink)
         try:
             info = await link.manager.consumer_info(link.stream, name)
-            floor = info.ack_floor.stream_seq if info.ack_floor is not None else 0
-            if floor >= next_sequence:
-                logger.warning("sink {} begins again before message {}: its messages are kept for it", sink, floor)
+            ahead = passed(info) >= next_sequence
+            if ahead:
+                logger.warning("sink {} begins again at message {}: what follows is kept for it", sink, next_sequence)
+            if ahead or info.num_ack_pending:  # an earlier loader ended before it could acknowledge
                 await link.manager.delete_consumer(link.stream, name)
                 info = await cls._create(link, name, sink, next_sequence)
         except NotFoundError:
@@ -99,8 +100,14 @@ async def waiting_bytes(link: Link, sink: str) -> int:
         info = await link.manager.consumer_info(link.stream, consumer_name(sink))
     except NotFoundError:
         return state.bytes
-    floor = info.ack_floor.stream_seq if info.ack_floor is not None else 0
-    return share(state.bytes, state.messages, state.last_seq - max(floor, state.first_seq - 1))
+    return share(state.bytes, state.messages, state.last_seq - max(passed(info), state.first_seq - 1))
+
+
+def passed(consumer: ConsumerInfo) -> int:
+    """Return the last message that a sink has passed."""
+    # A new consumer has acknowledged nothing, and was given to understand where it begins.
+    place = consumer.ack_floor if consumer.num_ack_pending else consumer.delivered
+    return place.stream_seq if place is not None else 0
 
 
 def share(total_bytes: int, messages: int, waiting: int) -> int:

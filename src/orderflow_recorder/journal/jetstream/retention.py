@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from typing import Final
 
-from nats.js.api import ConsumerInfo
-
 from orderflow_recorder.journal.jetstream.address import consumer_name
 from orderflow_recorder.journal.jetstream.link import Link
+from orderflow_recorder.journal.jetstream.progress import passed
 
 _NS_PER_HOUR: Final = 3_600_000_000_000
 
@@ -23,20 +22,14 @@ async def purge_passed(link: Link, *, sinks: Collection[str], now_ns: int, reten
     Returns:
         How many messages were deleted.
     """
-    floors = {consumer.name: _passed(consumer) for consumer in await link.manager.consumers_info(link.stream)}
+    floors = {consumer.name: passed(consumer) for consumer in await link.manager.consumers_info(link.stream)}
     if not all(consumer_name(sink) in floors for sink in sinks):
         return 0
     state = await link.state()
-    passed = min(floor for name, floor in floors.items() if name in {consumer_name(sink) for sink in sinks})
-    first, end = state.first_seq, min(passed + 1, state.last_seq)
+    first, end = state.first_seq, min(min(floors[consumer_name(sink)] for sink in sinks) + 1, state.last_seq)
     oldest_kept = now_ns - retention_hours * _NS_PER_HOUR
     if first >= end or (await link.stamp(first)).time >= oldest_kept:
         return 0
     keep = await link.first_where(first + 1, end, lambda stamp: stamp.time >= oldest_kept)
     await link.manager.purge_stream(link.stream, seq=keep)
     return keep - first
-
-
-def _passed(consumer: ConsumerInfo) -> int:
-    """Return the last message that a sink has passed."""
-    return (consumer.ack_floor.stream_seq or 0) if consumer.ack_floor is not None else 0
