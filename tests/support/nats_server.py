@@ -44,6 +44,11 @@ class NatsServer:
         self.url = f"nats://{user + '@' if user else ''}127.0.0.1:{self.port}"
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """Return its process id; 0 while it does not run."""
+        return self._process.pid if self._process is not None else 0
+
     def start(self) -> None:
         """Start it, with what its store has."""
         with (self._folder / "nats.log").open("ab") as log:
