@@ -242,6 +242,12 @@ def test_a_stranger_s_message_is_refused(server: NatsServer, instance: str, spoo
     [
         ("", "", JournalError, "expected a server with JetStream, got one without: start nats-server with -js"),
         (
+            "jetstream { store_dir: STORE }\naccounts { A { users: [{ user: me, password: secret }] } }",
+            "me:secret",
+            JournalError,
+            "expected a server with JetStream, got one without",
+        ),
+        (
             "jetstream { store_dir: STORE }\nauthorization { user: me, password: secret }",
             "me:wrong",
             JournalError,
@@ -262,6 +268,19 @@ def test_a_password_that_is_right_is_taken(tmp_path: Path) -> None:
     configuration = 'jetstream { store_dir: STORE }\nauthorization { user: me, password: "p@ss:/" }'
     with NatsServer(tmp_path, configuration, "me:p%40ss%3A%2F") as server:
         asyncio.run(check_server(server.url, "main"))
+
+
+def test_a_user_with_few_permissions_suffices(tmp_path: Path) -> None:
+    configuration = """jetstream { store_dir: STORE }
+    authorization { users: [{ user: me, password: secret, permissions: {
+        publish: ["$JS.API.>", "$JS.ACK.>", "orderflow.>"], subscribe: "_INBOX.>" } }] }"""
+    with NatsServer(tmp_path / "nats", configuration, "me:secret") as server:
+        write(tmp_path / "spool", FRAME)
+        forward(tmp_path / "spool", server, "main")
+        with closing(open_reader(server.url, "main")) as reader:
+            (entry,) = read_all(reader)
+            reader.publish(entry.end)
+            wait_until(lambda: acknowledged(server, "main") == 1, within_s=5, what="it is told")
 
 
 def test_nobody_there_is_explained() -> None:

@@ -156,8 +156,8 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         )
     if values["journal_url"] and values["journal_retention_hours"] < SHORTEST_SPOOL_HOURS:
         found.append(
-            f"JOURNAL_RETENTION_HOURS: expected at least {SHORTEST_SPOOL_HOURS} with JOURNAL_URL, because a server that "
-            f"lost its newest messages gets them again from the files, got {values['journal_retention_hours']:g}"
+            f"JOURNAL_RETENTION_HOURS: expected at least {SHORTEST_SPOOL_HOURS} with JOURNAL_URL, because a server "
+            f"that lost its newest messages gets them again from the files, got {values['journal_retention_hours']:g}"
         )
     return found
 
