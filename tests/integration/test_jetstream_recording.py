@@ -67,17 +67,17 @@ def test_killing_server_forwarder_and_loader_in_mid_run_loses_nothing(tmp_path: 
 
 
 def test_a_collector_and_two_loaders_on_three_machines_record_exactly(tmp_path: Path, database_url: str) -> None:
-    path = capture("spot_btcusdt_2024-08-08")
+    path = capture("usdm_five_symbols_2021-04-05")
     expected = Expected.of(path)
     with NatsServer(tmp_path / "nats") as server:
         shared = {"DB_URL": database_url, "JOURNAL_URL": server.url, **SETTINGS}
         with (
-            SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "40") as simulator,
+            SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "10") as simulator,
             HalfProgram("collector", tmp_path / "one", {**shared, **simulator.environment()}) as collector,
             HalfProgram("loader", tmp_path / "two", shared) as first,
             HalfProgram("loader", tmp_path / "three", shared) as second,
         ):
-            wait_until(partial(has_more, database_url, "trades", 500), within_s=60, what="rows arrive")
+            wait_until(partial(has_more, database_url, "depth_diffs", 500), within_s=60, what="rows arrive")
             first.kill_child("loader-postgres")
             simulator.wait_finished(within_s=60)
             wait_until(loaded(database_url, expected), within_s=30, what="every row is in the database")
