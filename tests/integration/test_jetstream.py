@@ -15,8 +15,10 @@ from orderflow_recorder.domain.errors import JournalError, JournalUnavailableErr
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.journal.jetstream.address import stream_name, subject_of
+from orderflow_recorder.journal.jetstream.blocks import Stamp
 from orderflow_recorder.journal.jetstream.forwarder import BLOCK_BYTES, SPOOL_SINK
 from orderflow_recorder.journal.jetstream.link import Link, check_server
+from orderflow_recorder.journal.jetstream.outbox import Outbox
 from orderflow_recorder.journal.jetstream.progress import passed
 from orderflow_recorder.journal.jetstream.retention import purge_passed
 from orderflow_recorder.journal.retention import read_sink_positions
@@ -227,6 +229,22 @@ def test_a_stream_that_is_deleted_is_filled_again_from_the_spool(
         assert [entry.start.segment for entry in found] == [2]
         assert reader.take_skipped() == []
     assert len(read_stream(server.url, instance)) == 3
+
+
+def test_a_message_that_does_not_follow_the_newest_is_refused(server: NatsServer, instance: str, spool: Path) -> None:
+    write(spool, FRAME)
+    forward(spool, server, instance)
+
+    async def publish_too_late(link: Link) -> None:
+        outbox = await Outbox.open(link, 0)
+        end = end_of(spool)
+        await outbox.publish(Stamp(end, Position(1, end.offset + 1), end, instance, "run-1", 1), b"\n", 0)
+        await outbox.wait(5)
+        outbox.take_acknowledged(0)
+
+    with pytest.raises(JournalUnavailableError, match="somebody else publishes to it"):
+        on_server(server.url, instance, publish_too_late)
+    assert state_of(server, instance).last_seq == 1
 
 
 def test_a_stranger_s_message_is_refused(server: NatsServer, instance: str, spool: Path) -> None:

@@ -35,11 +35,16 @@ def new_instance() -> str:
 
 
 def open_reader(
-    url: str, instance: str, position: Position = JOURNAL_START, *, sink: str = "postgres"
+    url: str, instance: str, position: Position = JOURNAL_START, *, backoff: Backoff | None = None
 ) -> JetStreamReader:
     """Open a reader."""
     return JetStreamReader(
-        url, instance=instance, sink=sink, position=position, clock=SystemClock(), backoff=quick_backoff()
+        url,
+        instance=instance,
+        sink="postgres",
+        position=position,
+        clock=SystemClock(),
+        backoff=backoff or quick_backoff(),
     )
 
 
