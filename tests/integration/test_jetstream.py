@@ -1,6 +1,5 @@
 """What a JetStream journal does at its edges: long lines, limits, retention, strangers, faults."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,7 +16,7 @@ from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.journal.jetstream.address import stream_name, subject_of
 from orderflow_recorder.journal.jetstream.blocks import Stamp
 from orderflow_recorder.journal.jetstream.forwarder import BLOCK_BYTES, SPOOL_SINK
-from orderflow_recorder.journal.jetstream.link import Link, check_server
+from orderflow_recorder.journal.jetstream.link import Link
 from orderflow_recorder.journal.jetstream.outbox import Outbox
 from orderflow_recorder.journal.jetstream.progress import passed
 from orderflow_recorder.journal.jetstream.retention import purge_passed
@@ -26,7 +25,7 @@ from orderflow_recorder.journal.segments import find_segments
 from tests.support.jetstream import ForwarderThread, end_of, new_instance, on_server, open_reader, read_stream
 from tests.support.journal import FRAME, open_writer, read_all, read_journal
 from tests.support.nats_server import NatsServer
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import wait_until
 
 HOUR_NS = 3_600_000_000_000
 
@@ -255,39 +254,6 @@ def test_a_stranger_s_message_is_refused(server: NatsServer, instance: str, spoo
         wait_until(lambda: not reader.read(1) and None, within_s=5, what="it is met")
 
 
-@pytest.mark.parametrize(
-    ("configuration", "user", "error", "text"),
-    [
-        ("", "", JournalError, "expected a server with JetStream, got one without: start nats-server with -js"),
-        (
-            "jetstream { store_dir: STORE }\naccounts { A { users: [{ user: me, password: secret }] } }",
-            "me:secret",
-            JournalError,
-            "expected a server with JetStream, got one without",
-        ),
-        (
-            "jetstream { store_dir: STORE }\nauthorization { user: me, password: secret }",
-            "me:wrong",
-            JournalError,
-            "got a refusal .* check user, password and host in JOURNAL_URL",
-        ),
-    ],
-)
-def test_a_server_that_cannot_be_used_is_explained(
-    tmp_path: Path, configuration: str, user: str, error: type[Exception], text: str
-) -> None:
-    with NatsServer(tmp_path, configuration, user) as server, pytest.raises(error, match=text) as raised:
-        asyncio.run(check_server(server.url, "main"))
-    assert "wrong" not in str(raised.value)
-    assert raised.type is error
-
-
-def test_a_password_that_is_right_is_taken(tmp_path: Path) -> None:
-    configuration = 'jetstream { store_dir: STORE }\nauthorization { user: me, password: "p@ss:/" }'
-    with NatsServer(tmp_path, configuration, "me:p%40ss%3A%2F") as server:
-        asyncio.run(check_server(server.url, "main"))
-
-
 def test_a_user_with_few_permissions_suffices(tmp_path: Path) -> None:
     configuration = """jetstream { store_dir: STORE }
     authorization { users: [{ user: me, password: secret, permissions: {
@@ -299,15 +265,6 @@ def test_a_user_with_few_permissions_suffices(tmp_path: Path) -> None:
             (entry,) = read_all(reader)
             reader.publish(entry.end)
             wait_until(lambda: acknowledged(server, "main") == 1, within_s=5, what="it is told")
-
-
-def test_nobody_there_is_explained() -> None:
-    url = f"nats://me:secret@127.0.0.1:{free_port()}"
-    with pytest.raises(
-        JournalUnavailableError, match=r"cannot be reached: .*refused|cannot be reached: .*failed"
-    ) as raised:
-        asyncio.run(check_server(url, "main"))
-    assert "secret" not in str(raised.value)
 
 
 def test_names() -> None:

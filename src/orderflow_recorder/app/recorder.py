@@ -40,7 +40,7 @@ Show: TypeAlias = Callable[[CollectorHealth | None, LoaderReport | None], None]
 """Takes the newest health of collector and loader; either may be missing or old."""
 
 COLLECTOR_DRAIN_S: Final = 3.0
-FORWARDER_DRAIN_S: Final = 1.0
+FORWARDER_DRAIN_S: Final = 0.5
 LOADER_DRAIN_S: Final = 4.5
 """With the embedded server's stop, a recorder is gone within 10 s of SIGTERM, whatever happens."""
 

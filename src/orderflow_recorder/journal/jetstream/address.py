@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-SCHEMES: Final = ("nats", "tls")
+_SCHEME: Final = "nats"
 _PORT: Final = 4222
 
 
@@ -38,7 +38,7 @@ def parse_url(url: str) -> Address:
     except ValueError:
         message = f"{expected}, got a URL with a fault in host or port"
         raise ValueError(message) from None
-    if parts.scheme not in SCHEMES:
+    if parts.scheme != _SCHEME:
         message = f"{expected}, got a URL that begins with {url.split(':', 1)[0][:20]!r}"
         raise ValueError(message)
     if not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
@@ -47,7 +47,7 @@ def parse_url(url: str) -> Address:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
-    server = f"{parts.scheme}://{host}:{port}"
+    server = f"{_SCHEME}://{host}:{port}"
     if password is None:
         return Address(server, None, None, user)
     return Address(server, user, password, None)

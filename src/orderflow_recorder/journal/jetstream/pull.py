@@ -18,7 +18,9 @@ from orderflow_recorder.journal.jetstream.link import Link
 
 _EXPIRES_S: Final = 5
 _PATIENCE_S: Final = 5
-_FORGOTTEN_AFTER_S: Final = 30.0
+_FORGOTTEN_AFTER_S: Final = 300.0
+"""A reader that waits for its database asks for nothing."""
+
 _EXPIRED: Final = ("404", "408")
 
 
