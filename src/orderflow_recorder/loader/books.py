@@ -55,6 +55,12 @@ class LocalBooks:
         """Keep no connection where nothing is asked."""
         self._source.close()
 
+    def asks_for(self, record: Record) -> bool:
+        """Say whether taking a diff or snapshot will ask what was written before."""
+        if isinstance(record, DepthDiff):
+            return (record.market, record.symbol) not in self._books
+        return isinstance(record, BookSnapshot)
+
     def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
         """Return what follows from a record for its book (hot path).
 

@@ -1,6 +1,8 @@
 """The loop: a real journal, a real reader, a sink that can be switched off."""
 
+import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,9 +21,9 @@ from orderflow_recorder.journal.segments import segment_path
 from orderflow_recorder.journal.writer import FileJournalWriter
 from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth  # noqa: TC001  # as the other imports, not apart
-from orderflow_recorder.loader.loop import Loader
+from orderflow_recorder.loader.loop import Loader, Start
 from orderflow_recorder.ports.journal import JournalEntry
-from orderflow_recorder.ports.sink import Batch, WriteResult
+from orderflow_recorder.ports.sink import Batch, ParsedLines, WriteResult
 from tests.support import records as build
 from tests.support.journal import open_writer, read_journal
 from tests.support.manual_clock import ManualClock
@@ -45,6 +47,23 @@ class TradeParser:
             raise ZeroDivisionError(message)
         return [build.trade(frame["id"], **{key: value for key, value in frame.items() if key != "id"})]
 
+    def parse_block(self, text: bytes) -> ParsedLines | None:
+        """Return the trades of lines that have nothing but an id."""
+        found = re.findall(rb'{"t":(\d+),.*"d":{"id":(\d+)}}\n', text)
+        if len(found) < text.count(b"\n") or b"13" in dict(found).values():
+            return None
+        return ParsedLines([build.trade(int(number)) for _, number in found], int(found[-1][0]))
+
+
+def at_once(write: Callable[[], WriteResult]) -> "Future[WriteResult]":
+    """Carry out a write before anything else happens."""
+    future: Future[WriteResult] = Future()
+    try:
+        future.set_result(write())
+    except Exception as error:  # noqa: BLE001  # as an executor does
+        future.set_exception(error)
+    return future
+
 
 class Rig:
     """A loader with everything around it; ``steps`` run one at each wait, then it is asked to stop."""
@@ -60,6 +79,7 @@ class Rig:
         self.health: list[LoaderHealth] = []
         self.readers: list[FileJournalReader] = []
         self.publish: Callable[[Position], None] = self.published.append
+        self.start: Start = at_once
 
     def run(self, policy: BatchPolicy = POLICY, *, drain_s: float = 10) -> None:
         """Run a new loader until the steps are done and the journal is drained."""
@@ -76,6 +96,7 @@ class Rig:
             publish=self.publish,
             observe=self.health.append,
             drain_s=drain_s,
+            start=self.start,
         ).run()
 
     def trades(self) -> list[int]:
