@@ -71,12 +71,13 @@ class LocalBooks:
         Raises:
             SinkUnavailableError: The book must be taken up again, and the database is away.
         """
-        if not isinstance(record, DepthDiff | BookSnapshot):
+        if not isinstance(record, DepthDiff) and not isinstance(record, BookSnapshot):
             return ()
         key = (record.market, record.symbol)
         try:
             if isinstance(record, DepthDiff):
-                return self._told(key, self._take_diff(key, record))
+                effects = (self._books.get(key) or self._taken_up(key, record)).take_diff(record)
+                return self._told(key, effects) if effects else ()
             self._take_snapshot(key, record, pending)
         except SinkUnavailableError:
             raise
@@ -86,10 +87,6 @@ class LocalBooks:
                 self._failed.add(key)
                 self._log.exception("{} {}: the local book is dropped until the next snapshot", *key)
         return ()
-
-    def _take_diff(self, key: _Key, diff: DepthDiff) -> Sequence[Effect]:
-        book = self._books.get(key)
-        return (self._taken_up(key, diff) if book is None else book).take_diff(diff)
 
     def _take_snapshot(self, key: _Key, snapshot: BookSnapshot, pending: Sequence[Record]) -> None:
         book = self._books.get(key)
@@ -129,8 +126,6 @@ class LocalBooks:
 
     def _told(self, key: _Key, effects: Sequence[Effect]) -> Sequence[BookSnapshot | BookTop]:
         """Log the remarks, return the records."""
-        if not effects:
-            return ()
         records: list[BookSnapshot | BookTop] = []
         for effect in effects:
             if isinstance(effect, Remark):
