@@ -5,35 +5,36 @@ block have in common is checked once. Whatever is not just as expected makes the
 then cuts it in two, and at last reads the odd line by itself (`parse_frame`), which finds the right words for it.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw, field
+from msgspec.json import Decoder
 
 from orderflow_recorder.binance.inspect import DECODE_ERRORS
+from orderflow_recorder.binance.levels import split_side
 from orderflow_recorder.binance.names import Source, resolve
 from orderflow_recorder.binance.payloads import COIN_MARGINED, READINGS
-from orderflow_recorder.binance.values import MICROSECONDS_FROM, are_decimals, check_decimals, is_zero, to_ns
+from orderflow_recorder.binance.values import MILLISECONDS_BELOW, check_decimals, is_zero, to_ns
 from orderflow_recorder.binance.wire import (
     AggTradeWire,
+    BookWire,
     ForceOrderWire,
     Id,
     MarkPriceWire,
+    SpotBookTickerWire,
     TradeWire,
     UsdmBookTickerWire,
 )
 from orderflow_recorder.domain.errors import FrameError
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.domain.records import AggTrade, DepthDiff, MarketRecord, SpentTradeId, Trade
+from orderflow_recorder.domain.records import AggTrade, BookTop, DepthDiff, MarketRecord, SpentTradeId, Trade
 from orderflow_recorder.domain.streams import StreamKind
 from orderflow_recorder.ports.sink import ParsedLines
 
-_DIGITS: Final = b"0123456789"
 _MS: Final = 1_000_000
-_LEVELS_MARKS: Final = b'[]"'
-_LONGEST_SIDE_BYTES: Final = 16_000
-"""No number can be longer than its side, and longer ones are not looked at here."""
 
 
 class _DepthWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="depthUpdate"):
@@ -53,24 +54,32 @@ class _DepthWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="dept
 _Payload: TypeAlias = TradeWire | AggTradeWire | _DepthWire | UsdmBookTickerWire | MarkPriceWire | ForceOrderWire
 
 
-class _Frame(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+_DataT = TypeVar("_DataT")
+
+
+class _Frame(msgspec.Struct, Generic[_DataT], frozen=True, gc=False, forbid_unknown_fields=True):
     """A combined-stream frame and nothing else."""
 
     stream: str
-    data: _Payload
+    data: _DataT
 
 
-class _Line(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class _Line(msgspec.Struct, Generic[_DataT], frozen=True, gc=False, forbid_unknown_fields=True):
     """A journal line with a frame, its keys as ``docs/architecture.md`` has them."""
 
     receive_time: Id = field(name="t")
     kind: Literal["ws"] = field(name="k")
     market: Market
-    frame: _Frame = field(name="d")
+    frame: _Frame[_DataT] = field(name="d")
     connection: int | None = field(name="c", default=None)
 
 
-_decode_lines = msgspec.json.Decoder(_Line).decode_lines
+_decode_lines = Decoder(_Line[_Payload]).decode_lines
+_WITHOUT_EVENT: Final = (
+    (b'"data":{"u":', Decoder(_Line[SpotBookTickerWire]).decode_lines),
+    (b'"data":{"lastUpdateId":', Decoder(_Line[BookWire]).decode_lines),
+)
+"""Payloads that do not say what they are, and how they begin."""
 
 
 class _Known(msgspec.Struct, frozen=True, gc=False):
@@ -116,7 +125,7 @@ class BlockParser:
             None where a line is not a frame of a known stream, just as documented.
         """
         try:
-            lines = _decode_lines(text)
+            lines = _decode(text)
             # As many documents as lines, and each line begins one.
             if not len(lines) == text.count(b"\n") == text.count(b'\n{"t":') + 1:
                 return None
@@ -124,7 +133,7 @@ class BlockParser:
         except (_UnfitError, FrameError, *DECODE_ERRORS):
             return None
 
-    def _records(self, lines: list[_Line]) -> list[MarketRecord]:
+    def _records(self, lines: list[_Line[Any]]) -> list[MarketRecord]:
         spot, usdm, records = self._spot, self._usdm, list[MarketRecord]()
         numbers: list[str] = []
         for line in lines:  # the loop that every record passes
@@ -143,11 +152,27 @@ class BlockParser:
 
     def _meet(self, market: Market, stream: str) -> _Known:
         source = resolve(market, stream)
-        if source is None or source.kind not in _BUILDS:
+        if source is None:
             raise _UnfitError
-        known = _Known(source, market, source.symbol, *_BUILDS[source.kind])
+        known = _Known(source, market, source.symbol, *_BUILDS[market, source.kind])
         (self._spot if market is Market.SPOT else self._usdm)[stream] = known
         return known
+
+
+def _decode(text: bytes) -> list[_Line[Any]]:
+    """Return the lines, in order; raises one of `DECODE_ERRORS` where one of them is something else."""
+    try:
+        return _decode_lines(text)
+    except msgspec.DecodeError:
+        if not any(mark in text for mark, _ in _WITHOUT_EVENT):
+            raise
+    lines = text.removesuffix(b"\n").split(b"\n")
+    sorts = [next((sort for sort, (mark, _) in enumerate(_WITHOUT_EVENT) if mark in line), -1) for line in lines]
+    decoded: dict[int, Iterator[_Line[Any]]] = {
+        sort: iter(decode(b"\n".join(line for line, its in zip(lines, sorts, strict=True) if its == sort)))
+        for sort, decode in ((-1, _decode_lines), *enumerate(decode for _, decode in _WITHOUT_EVENT))
+    }
+    return [line for sort in sorts for line in islice(decoded[sort], 1)]
 
 
 def _agg_trade(known: _Known, data: AggTradeWire, receive_time: int, numbers: list[str]) -> AggTrade | None:
@@ -166,8 +191,8 @@ def _agg_trade(known: _Known, data: AggTradeWire, receive_time: int, numbers: li
         price,
         quantity,
         data.buyer_is_maker,
-        trade_time * _MS if 0 < trade_time < MICROSECONDS_FROM else to_ns(trade_time),
-        event_time * _MS if 0 < event_time < MICROSECONDS_FROM else to_ns(event_time),
+        trade_time * _MS if 0 < trade_time < MILLISECONDS_BELOW else to_ns(trade_time),
+        event_time * _MS if 0 < event_time < MILLISECONDS_BELOW else to_ns(event_time),
         receive_time,
     )
 
@@ -202,7 +227,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
         previous = transaction_time = None
     elif previous is None or transaction_time is None:
         raise _UnfitError
-    bids, asks = _side(data.bids), _side(data.asks)
+    bids, asks = split_side(bytes(data.bids)), split_side(bytes(data.asks))
     if data.security_type == COIN_MARGINED:
         return None
     return DepthDiff(
@@ -222,34 +247,42 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
     )
 
 
-def _side(levels: Raw) -> list[str]:
-    """Return prices and quantities in turn, checked, of levels as the venue writes them."""
-    text = bytes(levels)
-    shape = text.translate(None, _DIGITS)
-    if shape == b"[]":
-        return []
-    if len(text) > _LONGEST_SIDE_BYTES:
+def _top(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]) -> BookTop | None:
+    if data.symbol != known.symbol or data.transaction_time is None or data.previous_final_update_id is None:
         raise _UnfitError
-    count = len(shape) // 10
-    numbers = text.translate(None, _LEVELS_MARKS)
-    if shape != b"[" + (b'[".","."],' * count)[:-1] + b"]" or b'"."' in text:  # not all of them have a point
-        shape = shape.translate(None, b".")
-        count = len(shape) // 8
-        fits = shape == b"[" + (b'["",""],' * count)[:-1] + b"]"
-        if not fits or not are_decimals(numbers + b",", 2 * count):
-            raise _UnfitError
-    return numbers.decode().split(",")
+    bids, asks = split_side(bytes(data.bids)), split_side(bytes(data.asks))
+    if data.security_type == COIN_MARGINED:
+        return None
+    return BookTop(
+        known.market,
+        known.symbol,
+        data.final_update_id,
+        "stream",
+        to_ns(data.event_time),
+        receive_time,
+        bids[::2],
+        bids[1::2],
+        asks[::2],
+        asks[1::2],
+        known.source.name,
+    )
 
 
 def _other(known: _Known, data: Any, receive_time: int, _numbers: list[str]) -> MarketRecord | None:  # noqa: ANN401  # any payload
     return READINGS[known.market, known.source.kind].build(known.source, data, receive_time)
 
 
-_BUILDS: Final[dict[StreamKind, tuple[type[msgspec.Struct], _Build]]] = {
-    StreamKind.TRADE: (TradeWire, _trade),
-    StreamKind.AGG_TRADE: (AggTradeWire, _agg_trade),
-    StreamKind.DEPTH: (_DepthWire, _diff),
-    StreamKind.BOOK_TICKER: (UsdmBookTickerWire, _other),
-    StreamKind.MARK_PRICE: (MarkPriceWire, _other),
-    StreamKind.FORCE_ORDER: (ForceOrderWire, _other),
+_BUILDS: Final[dict[tuple[Market, StreamKind], tuple[type[msgspec.Struct], _Build]]] = {
+    (Market.SPOT, StreamKind.TRADE): (TradeWire, _trade),
+    (Market.SPOT, StreamKind.AGG_TRADE): (AggTradeWire, _agg_trade),
+    (Market.SPOT, StreamKind.DEPTH): (_DepthWire, _diff),
+    (Market.SPOT, StreamKind.PARTIAL_DEPTH): (BookWire, _other),
+    (Market.SPOT, StreamKind.BOOK_TICKER): (SpotBookTickerWire, _other),
+    (Market.USDM, StreamKind.TRADE): (TradeWire, _trade),
+    (Market.USDM, StreamKind.AGG_TRADE): (AggTradeWire, _agg_trade),
+    (Market.USDM, StreamKind.DEPTH): (_DepthWire, _diff),
+    (Market.USDM, StreamKind.PARTIAL_DEPTH): (_DepthWire, _top),
+    (Market.USDM, StreamKind.BOOK_TICKER): (UsdmBookTickerWire, _other),
+    (Market.USDM, StreamKind.MARK_PRICE): (MarkPriceWire, _other),
+    (Market.USDM, StreamKind.FORCE_ORDER): (ForceOrderWire, _other),
 }

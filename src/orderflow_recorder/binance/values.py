@@ -12,9 +12,10 @@ from orderflow_recorder.domain.errors import FrameError
 from orderflow_recorder.domain.records import DecimalText
 
 # Milliseconds stay below 10**14 until the year 5138, microseconds are above it since 1973.
-MICROSECONDS_FROM: Final = 10**14
-"""Smaller times are milliseconds, greater ones microseconds."""
+_MICROSECONDS_FROM: Final = 10**14
 _YEAR_2200_S: Final = 7_258_118_400
+MILLISECONDS_BELOW: Final = _YEAR_2200_S * 1_000
+"""A positive time below it is certainly one in milliseconds."""
 
 _MAX_CHARACTERS: Final = 16_000
 """``numeric`` holds 131,072 digits before and 16,383 after the point."""
@@ -35,9 +36,9 @@ def to_ns(venue_time: int) -> int:
     Raises:
         FrameError: Not positive, or beyond the year 2200.
     """
-    if 0 < venue_time < _YEAR_2200_S * 1_000:
+    if 0 < venue_time < MILLISECONDS_BELOW:
         return venue_time * 1_000_000
-    if MICROSECONDS_FROM <= venue_time < _YEAR_2200_S * 1_000_000:
+    if _MICROSECONDS_FROM <= venue_time < _YEAR_2200_S * 1_000_000:
         return venue_time * 1_000
     message = f"expected a time in ms or us between 1970 and 2200, received {printable(repr(venue_time))}"
     raise FrameError(message)
