@@ -1,8 +1,9 @@
 """The loop: a real journal, a real reader, a sink that can be switched off."""
 
 import re
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.core.batching import BatchPolicy
-from orderflow_recorder.domain.errors import FrameError, SinkRefusedError
+from orderflow_recorder.domain.errors import FrameError, JournalError, SinkRefusedError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
@@ -288,6 +289,59 @@ def test_another_loader_of_the_same_journal_makes_it_read_on_from_there(rig: Rig
     assert rig.trades() == [20, 21, 22]
     assert rig.health[-1].duplicates == 0
     writer.close()
+
+
+class GatedSink(MemorySink):
+    """A sink whose writes wait for a gate."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        """Start with a closed gate."""
+        super().__init__(store)
+        self.gate = threading.Event()
+
+    def write(self, batch: Batch) -> WriteResult:
+        """Write once the gate is open."""
+        assert self.gate.wait(30)
+        return super().write(batch)
+
+
+def test_one_batch_is_written_while_the_next_is_read(rig: Rig) -> None:
+    writer = open_writer(rig.directory)
+    append(writer, *ids(*range(20, 120)))
+    sink = rig.sink = GatedSink(MemoryStore())
+    positions: list[int] = []
+
+    def look() -> None:
+        positions.append(rig.readers[-1].lag_bytes())
+
+    rig.steps = [lambda: append(writer, *ids(*range(120, 150))), look, look, sink.gate.set, nothing, nothing]
+    with ThreadPoolExecutor(1) as executor:
+        rig.start = executor.submit
+        rig.run()
+    assert positions == [0, 0], "the journal was read on while the first batch waited at the gate"
+    assert rig.trades() == list(range(20, 150))
+    assert rig.published[-1] == rig.health[-1].position == rig.sink.store.positions["main"]
+    writer.close()
+
+
+def test_a_batch_under_way_when_the_journal_fails_arrives_before_the_sink_is_closed(rig: Rig) -> None:
+    writer = open_writer(rig.directory)
+    append(writer, *ids(*range(20, 120)))
+    writer.close()
+    sink = rig.sink = GatedSink(MemoryStore())
+
+    def fail() -> None:
+        sink.gate.set()
+        message = "the journal is damaged"
+        raise JournalError(message)
+
+    rig.steps = [nothing, fail, nothing]
+    with ThreadPoolExecutor(1) as executor:
+        rig.start = executor.submit
+        with pytest.raises(JournalError, match="damaged"):
+            rig.run()
+    assert rig.trades() == list(range(20, 120))
+    assert rig.published == []
 
 
 def test_stop_drains_what_was_written_until_then(rig: Rig) -> None:
