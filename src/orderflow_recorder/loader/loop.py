@@ -28,7 +28,7 @@ from orderflow_recorder.ports.journal import JournalBlock, JournalReader
 from orderflow_recorder.ports.sink import Batch, Parser, Sink, WriteResult
 
 POLL_S: Final = 0.05
-"""How often the end of the journal is looked at."""
+"""How often the end of the journal is looked at, at least; five times in the age of a batch, if that is more."""
 
 _LARGEST_READ_BYTES: Final = 1 << 18
 _OF_BOOKS: Final = frozenset({DepthDiff, BookSnapshot})
@@ -108,6 +108,7 @@ class Loader:
         self._parser = TolerantParser(parser, instance=instance, now_ns=clock.now_ns)
         self._sink = sink
         self._policy = policy
+        self._poll_s = min(POLL_S, policy.max_age_s / 5)
         self._books = books
         self._instance = instance
         self._clock = clock
@@ -182,7 +183,7 @@ class Loader:
             return False
         if block is None:
             left = self._pending.seconds_left(now)
-            self._wait(POLL_S if left is None else min(POLL_S, left))
+            self._wait(self._poll_s if left is None else min(self._poll_s, left))
         while block is not None:
             part, block = first_lines(block, *self._pending.room)
             self._take(part, reader, now)

@@ -195,6 +195,12 @@ def test_few_entries_wait_for_the_age_of_the_batch(rig: Rig) -> None:
     writer.close()
 
 
+def test_young_batches_make_it_look_at_the_journal_more_often(rig: Rig) -> None:
+    rig.steps = [nothing] * 3
+    rig.run(BatchPolicy(max_rows=100, max_bytes=1000, max_age_s=0.02))
+    assert rig.waits == pytest.approx([0.004] * 3)
+
+
 def test_what_cannot_be_parsed_is_registered_and_the_rest_is_loaded(rig: Rig) -> None:
     writer = open_writer(rig.directory)
     append(writer, *ids(11, 12), b'{"no":"id"}', *ids(13, 14))
