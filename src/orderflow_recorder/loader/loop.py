@@ -4,10 +4,9 @@ While one batch is written, the next one is read and parsed; no more than these 
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Final
 
 import msgspec
 from loguru import logger
@@ -20,6 +19,7 @@ from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.domain.records import BookSnapshot, DepthDiff, Record
 from orderflow_recorder.loader.blocks import entry_of, first_lines, parse_block
 from orderflow_recorder.loader.books import LocalBooks
+from orderflow_recorder.loader.flight import Flight, Start, Times
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.loader.pending import PendingBatch
@@ -34,33 +34,6 @@ _LARGEST_READ_BYTES: Final = 1 << 18
 _OF_BOOKS: Final = frozenset({DepthDiff, BookSnapshot})
 _OBSERVE_EVERY_S: Final = 1.0
 _NS_PER_S: Final = 1e9
-
-
-Start: TypeAlias = Callable[[Callable[[], WriteResult]], "Future[WriteResult]"]
-
-
-class Flight(msgspec.Struct, frozen=True):
-    """A batch on its way into the sink.
-
-    Attributes:
-        pending: What it consists of.
-        future: Its outcome.
-    """
-
-    pending: PendingBatch
-    future: "Future[WriteResult]"
-
-
-class Times(Protocol):
-    """What the loop needs of a clock."""
-
-    def now_ns(self) -> int:
-        """Return wall time, ns since the Unix epoch."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        ...
 
 
 class Loader:
