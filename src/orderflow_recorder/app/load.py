@@ -4,6 +4,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
@@ -98,6 +99,7 @@ def make_loader(
         publish=publish,
         observe=observe,
         drain_s=drain_s,
+        start=ThreadPoolExecutor(1, thread_name_prefix="write").submit,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from orderflow_recorder.binance.inspect import DECODE_ERRORS
+from orderflow_recorder.binance.parse_block import BlockParser
 from orderflow_recorder.binance.parse_frame import parse_frame
 from orderflow_recorder.binance.parse_rest import parse_rest
 from orderflow_recorder.binance.text import printable
@@ -32,7 +33,11 @@ _EVENT_DECODER: Final = msgspec.json.Decoder(_EventLine)
 
 
 class BinanceParser:
-    """Turns journal entries into typed records; stateless."""
+    """Turns journal entries into typed records; what came before changes nothing."""
+
+    def __init__(self) -> None:
+        """Know no streams yet."""
+        self.parse_block = BlockParser().parse
 
     def parse(self, entry: JournalEntry) -> Sequence[Record]:
         """Return what ``entry`` says; empty if it says nothing to a sink (acks, unasked streams).

@@ -9,7 +9,10 @@ from orderflow_recorder.journal.lines import HEADER, Line, bad_payload, decode_l
 from orderflow_recorder.ports.journal import EntryKind, JournalBlock, JournalEntry
 
 LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
+DAMAGE: Final = (ValueError, RecursionError, msgspec.MsgspecError)
+"""What decoding a line that is none may raise."""
 _KEPT_OF_A_LONGER_LINE_BYTES: Final = 1 << 16
+_HEADER_MARK: Final = f'"{HEADER}"'.encode()
 
 
 class EntryDecoder:
@@ -36,7 +39,7 @@ class EntryDecoder:
         self._instance = ""
         self._run_id = ""
         if header is not None:
-            self._is_header(header)
+            self._take_header(header)
 
     def cut(self, piece: bytes) -> JournalBlock | None:
         """Return the lines whose line break is in ``piece``, but for a segment's header; none where there is none."""
@@ -60,44 +63,45 @@ class EntryDecoder:
         return self._block(text, dropped) if text else None
 
     def entries(self, block: JournalBlock) -> list[JournalEntry]:
-        """Return the entries of the newest block that was cut, or of its parts in order."""
+        """Return the entries of a block that was cut, or of a part of one."""
         entries = []
         start, dropped = block.start, block.dropped_bytes
+        context = block.instance, block.run_id
         for line in block.text.removesuffix(b"\n").split(b"\n"):
             end = Position(start.segment, min(start.offset + len(line) + 1 + dropped, block.end.offset))
             if dropped:
-                entry: JournalEntry | None = _corrupt(
-                    line, start, end, f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
-                )
+                reason = f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
+                entries.append(_corrupt(line, start, end, reason))
                 dropped = 0
+            elif block.whole and (header := _header(line)) is not None:
+                context = header
             else:
-                entry = self._entry(line, start, end)
-            if entry is not None:
-                entries.append(entry)
+                entries.append(_entry(line, start, end, *context))
             start = end
         return entries
 
     def _block(self, text: bytes, dropped: int) -> JournalBlock:
-        start = self.position
+        start, context = self.position, (self._instance, self._run_id)
         self.position = Position(start.segment, start.offset + len(text) + dropped)
-        return JournalBlock(start, self.position, text, self._instance, self._run_id, dropped)
+        header_within = _HEADER_MARK in text  # of files that somebody put together
+        if header_within:
+            for line in text.split(b"\n"):
+                self._take_header(line)
+        return JournalBlock(start, self.position, text, *context, dropped, header_within or dropped > 0)
 
     def _without_header(self, text: bytes) -> bytes:
         """Take the context from the first line of a segment and leave it out; captures have none."""
         line, line_break, others = text.partition(b"\n")
-        if not self._is_header(line):
+        if not self._take_header(line):
             return text
         self.position = Position(self.position.segment, len(line) + len(line_break))
         return others
 
-    def _is_header(self, text: bytes) -> bool:
-        try:
-            line = decode_line(text)
-        except (ValueError, RecursionError, msgspec.MsgspecError):
-            return False
-        if line.k == HEADER:
-            self._instance, self._run_id = line.instance, line.run
-        return line.k == HEADER
+    def _take_header(self, line: bytes) -> bool:
+        header = _header(line)
+        if header is not None:
+            self._instance, self._run_id = header
+        return header is not None
 
     def _forget_tail(self) -> None:
         self._pieces = []
@@ -113,53 +117,63 @@ class EntryDecoder:
             self._pieces = [kept]
             self._waiting_bytes = len(kept)
 
-    def _entry(self, text: bytes, start: Position, end: Position) -> JournalEntry | None:
-        try:
-            line = decode_line(text)
-            if line.k == EntryKind.FRAME and line.market is not None and line.d:
-                return JournalEntry(
-                    EntryKind.FRAME,
-                    start,
-                    end,
-                    line.t,
-                    bytes(line.d),
-                    self._instance,
-                    self._run_id,
-                    line.market,
-                    connection=line.c,
-                )
-            if line.k == HEADER:  # not at a segment's beginning: files that somebody put together
-                self._instance, self._run_id = line.instance, line.run
-                return None
-            return self._rarer_entry(line, text, start, end)
-        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-            return _corrupt(text, start, end, str(error))
 
-    def _rarer_entry(self, line: Line, text: bytes, start: Position, end: Position) -> JournalEntry:
-        kind = EntryKind(line.k)
-        if kind is EntryKind.EVENT:
-            payload = text
-        elif kind is EntryKind.BAD:
-            payload = bad_payload(line)
-        elif line.market is not None and line.d and kind is not EntryKind.CORRUPT:
-            payload = bytes(line.d)
-        else:
-            message = f"expected market and d in a line of kind {line.k!r}"
-            raise ValueError(message)
-        return JournalEntry(
-            kind,
-            start,
-            end,
-            line.t,
-            payload,
-            self._instance,
-            self._run_id,
-            line.market,
-            line.symbol,
-            line.path,
-            line.c,
-            line.reason,
-        )
+def _header(text: bytes) -> tuple[str, str] | None:
+    """Return instance and run of a segment's header; none where the line is something else."""
+    if _HEADER_MARK not in text:
+        return None
+    try:
+        line = decode_line(text)
+    except DAMAGE:
+        return None
+    return (line.instance, line.run) if line.k == HEADER else None
+
+
+def _entry(text: bytes, start: Position, end: Position, instance: str, run_id: str) -> JournalEntry:
+    try:
+        line = decode_line(text)
+        if line.k == EntryKind.FRAME and line.market is not None and line.d:
+            return JournalEntry(
+                EntryKind.FRAME,
+                start,
+                end,
+                line.t,
+                bytes(line.d),
+                instance,
+                run_id,
+                line.market,
+                connection=line.c,
+            )
+        return _rarer_entry(line, text, start, end, instance, run_id)
+    except DAMAGE as error:
+        return _corrupt(text, start, end, str(error))
+
+
+def _rarer_entry(line: Line, text: bytes, start: Position, end: Position, instance: str, run_id: str) -> JournalEntry:
+    kind = EntryKind(line.k)
+    if kind is EntryKind.EVENT:
+        payload = text
+    elif kind is EntryKind.BAD:
+        payload = bad_payload(line)
+    elif line.market is not None and line.d and kind is not EntryKind.CORRUPT:
+        payload = bytes(line.d)
+    else:
+        message = f"expected market and d in a line of kind {line.k!r}"
+        raise ValueError(message)
+    return JournalEntry(
+        kind,
+        start,
+        end,
+        line.t,
+        payload,
+        instance,
+        run_id,
+        line.market,
+        line.symbol,
+        line.path,
+        line.c,
+        line.reason,
+    )
 
 
 def _corrupt(text: bytes, start: Position, end: Position, reason: str) -> JournalEntry:

@@ -82,7 +82,7 @@ class SegmentReader:
         return None
 
     def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
-        """Return the entries of the newest block that was read, or of its parts in order."""
+        """Return the entries of a block that was read, or of a part of one."""
         return self._decoder.entries(block)
 
     def take_skipped(self) -> Sequence[int]:

@@ -66,6 +66,7 @@ class JournalBlock(msgspec.Struct, frozen=True, gc=False):
         instance: From the segment's header ('' in a capture).
         run_id: From the segment's header ('' in a capture).
         dropped_bytes: Left out of the first line, which is too long to be an entry.
+        whole: Whether it may not be decoded in parts: that first line, or a header between lines, concerns the rest.
     """
 
     start: Position
@@ -74,6 +75,7 @@ class JournalBlock(msgspec.Struct, frozen=True, gc=False):
     instance: str = ""
     run_id: str = ""
     dropped_bytes: int = 0
+    whole: bool = False
 
 
 class JournalWriter(Protocol):
@@ -135,7 +137,7 @@ class JournalReader(Protocol):
         ...
 
     def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
-        """Return the entries of the newest block that was read, or of its parts in order."""
+        """Return the entries of a block that was read, or of a part of one."""
         ...
 
     def take_skipped(self) -> Sequence[int]:

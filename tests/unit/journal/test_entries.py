@@ -142,6 +142,17 @@ def test_a_part_of_a_block_is_decoded_like_the_whole() -> None:
     assert [entry for part in parts for entry in decoder.entries(part)] == decode(*LINES)
 
 
+def test_a_header_between_the_lines_gives_context_to_what_follows_it() -> None:
+    decoder = EntryDecoder(START)
+    other = HEADER.replace(b"run-1", b"run-2")
+    block = decoder.cut(HEADER + LINES[1] + other + LINES[1])
+    assert block is not None
+    assert (block.run_id, block.whole) == ("run-1", True)
+    assert [entry.run_id for entry in decoder.entries(block)] == ["run-1", "run-2"]
+    (last,) = feed(decoder, LINES[1])
+    assert last.run_id == "run-2"
+
+
 def test_header_gives_context_when_reading_begins_within_a_segment() -> None:
     decoder = EntryDecoder(START)
     decoder.begin(Position(3, 500), header=HEADER.strip())
