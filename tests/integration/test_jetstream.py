@@ -20,6 +20,7 @@ from orderflow_recorder.journal.jetstream.link import Link
 from orderflow_recorder.journal.jetstream.outbox import Outbox
 from orderflow_recorder.journal.jetstream.progress import passed
 from orderflow_recorder.journal.jetstream.retention import purge_passed
+from orderflow_recorder.journal.lines import header_line
 from orderflow_recorder.journal.retention import read_sink_positions
 from orderflow_recorder.journal.segments import find_segments
 from tests.support.jetstream import ForwarderThread, end_of, new_instance, on_server, open_reader, read_stream
@@ -134,6 +135,20 @@ def test_positions_are_those_of_the_files(server: NatsServer, instance: str, spo
             within_s=5,
             what="all is told",
         )
+
+
+def test_what_is_damaged_or_put_together_by_hand_reads_as_from_files(
+    server: NatsServer, instance: str, spool: Path
+) -> None:
+    write(spool, FRAME)
+    header = header_line(time=1, instance="main", run_id="run-by-hand", segment=1)
+    with find_segments(spool)[1].open("ab") as file:
+        file.write(b"no line at all\n" + header + b'{"t":2,"k":"ws","market":"spot","c":0,"d":{}}\n\xff\xff\n')
+    write(spool, FRAME)
+    forward(spool, server, instance)
+    entries = read_stream(server.url, instance)
+    assert entries == read_journal(spool)
+    assert [entry.run_id for entry in entries] == ["run-1", "", "run-by-hand", "", "run-1"]
 
 
 def test_a_reader_that_waits_gets_what_comes(server: NatsServer, instance: str, spool: Path) -> None:

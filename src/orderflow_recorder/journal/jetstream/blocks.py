@@ -29,7 +29,8 @@ class Stamp(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         run_id: From the segment's header.
         time: When it was published, ns since the epoch.
         line: Where the line begins within which the data ends; none where it ends with a line break.
-        dropped_bytes: Bytes of the text that are left out, see `JournalBlock`.
+        dropped_bytes: See `JournalBlock`.
+        whole: See `JournalBlock`.
     """
 
     start: Position
@@ -40,6 +41,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     time: int
     line: Position | None = None
     dropped_bytes: int = 0
+    whole: bool = False
 
 
 _decode: Final = msgspec.json.Decoder(Stamp).decode

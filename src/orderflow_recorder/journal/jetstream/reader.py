@@ -12,7 +12,6 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.entries import EntryDecoder
 from orderflow_recorder.journal.jetstream.fetcher import Fetcher, Piece
 from orderflow_recorder.journal.jetstream.loop_thread import LoopThread
-from orderflow_recorder.journal.lines import header_line
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.ports.journal import JournalBlock, JournalEntry
 
@@ -44,9 +43,7 @@ class JetStreamReader:
             clock: Waits between attempts.
             backoff: How long.
         """
-        self._position = position
         self._decoder = EntryDecoder(position)
-        self._context = ("", "")
         self._pieces: list[Piece] = []
         self._held: JournalBlock | None = None
         self._skipped: list[int] = []
@@ -86,16 +83,10 @@ class JetStreamReader:
         if held is None:
             return None
         block, self._held = _split(held, max_bytes)
-        self._position = block.end
         return block
 
     def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
-        """Return the entries of the newest block that was read, or of its parts in order."""
-        context = (block.instance, block.run_id)
-        if context != self._context:
-            self._context = context
-            header = header_line(time=0, instance=block.instance, run_id=block.run_id, segment=block.start.segment)
-            self._decoder.begin(block.start, header=header)
+        """Return the entries of a block that was read, or of a part of one."""
         return self._decoder.entries(block)
 
     def take_skipped(self) -> Sequence[int]:
@@ -138,6 +129,7 @@ class JetStreamReader:
                     first.instance,
                     first.run_id,
                     first.dropped_bytes,
+                    first.whole,
                 )
         return None
 
@@ -157,10 +149,10 @@ class JetStreamReader:
 def _split(block: JournalBlock, max_bytes: int) -> tuple[JournalBlock, JournalBlock | None]:
     """Cut a block behind the line that reaches ``max_bytes``; none is left where it is no longer than that."""
     cut = block.text.find(b"\n", max_bytes - 1) + 1
-    if cut in {0, len(block.text)}:
+    if block.whole or cut in {0, len(block.text)}:
         return block, None
-    middle = Position(block.start.segment, block.start.offset + cut + block.dropped_bytes)
+    middle = Position(block.start.segment, block.start.offset + cut)
     return (
         msgspec.structs.replace(block, end=middle, text=block.text[:cut]),
-        msgspec.structs.replace(block, start=middle, text=block.text[cut:], dropped_bytes=0),
+        msgspec.structs.replace(block, start=middle, text=block.text[cut:]),
     )
