@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from orderflow_recorder.app.health import ProcessHealth, read_health
-from orderflow_recorder.app.processes import COLLECTOR, LOADER, health_path, publisher, watch_parent
+from orderflow_recorder.app.processes import COLLECTOR, FORWARDER, LOADER, health_path, publisher, watch_parent
 from orderflow_recorder.app.settings import Settings, load_settings
 from tests.support.processes import COMMAND, free_port, wait_until
 
@@ -70,12 +70,25 @@ def unreachable(settings: Settings) -> dict[str, str]:
     return {**settings.environment(), **urls, "DB_URL": f"postgresql://me:hunter2@{address}/db"}
 
 
-@pytest.mark.parametrize(("command", "process"), [("_collect", COLLECTOR), ("_load", LOADER)])
+def without_server(settings: Settings) -> dict[str, str]:
+    """Return the same, with the journal on a server that nobody runs."""
+    return {**unreachable(settings), "JOURNAL_URL": f"nats://me:hunter2@127.0.0.1:{free_port()}"}
+
+
+@pytest.mark.parametrize(
+    ("command", "process", "surroundings"),
+    [
+        ("_collect", COLLECTOR, unreachable),
+        ("_forward", FORWARDER, without_server),
+        ("_load", LOADER, unreachable),
+        ("_load", LOADER, without_server),
+    ],
+)
 @pytest.mark.parametrize("how", ["SIGTERM", "parent gone"])
 def test_a_child_ends_cleanly_when_it_is_told_to_or_its_parent_is_gone(
-    settings: Settings, command: str, process: str, how: str
+    settings: Settings, command: str, process: str, surroundings: Callable[[Settings], dict[str, str]], how: str
 ) -> None:
-    with child(command, unreachable(settings)) as (running, parent_end):
+    with child(command, surroundings(settings)) as (running, parent_end):
         wait_until(health_path(settings, process).exists, within_s=20, what="the child says how it is")
         if how == "SIGTERM":
             running.send_signal(signal.SIGTERM)
