@@ -184,7 +184,7 @@ def children(settings: Settings, url: str, only: Half | None = None) -> list[Chi
 def run(settings: Settings, only: Half | None = None) -> int:
     """Record, or do half of it, until SIGTERM, SIGINT or SIGHUP, and return the exit code; what ``run`` does."""
     _require_whole(settings, only)
-    with _screen(settings) as (take_line, show):
+    with _screen(settings, only) as (take_line, show):
         logger.info("orderflow-recorder {}: {}", __version__, _plan(settings))
         for line in unknown_names():
             logger.warning("{}", line)
@@ -218,7 +218,7 @@ def stop_on_signals(recorder: Recorder) -> None:
 
 
 @contextmanager
-def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, Show]]:
+def _screen(settings: Settings, only: Half | None) -> Iterator[tuple[Callable[[str], None] | None, Show]]:
     """Set logs up, with a live status below them on a terminal and a line a minute elsewhere."""
 
     def configure(write: Callable[[str], None] | None) -> None:
@@ -233,7 +233,7 @@ def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, 
 
     if settings.log_format == "json" or not sys.stderr.isatty():
         configure(None)
-        yield None, _Periodic().show
+        yield None, _Periodic(only).show
         return
     console = Console(stderr=True, highlight=False)
 
@@ -243,7 +243,7 @@ def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, 
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def show(collector: CollectorHealth | None, loader: LoaderReport | None) -> None:
-            text = "\n".join(status_lines(collector, loader, time.time_ns()))
+            text = "\n".join(status_lines(collector, loader, time.time_ns(), only=only))
             live.update(Text(text, style="bold", overflow="ellipsis"), refresh=True)
 
         configure(take_line)
@@ -256,13 +256,14 @@ def _screen(settings: Settings) -> Iterator[tuple[Callable[[str], None] | None, 
 class _Periodic:
     """Logs the status once a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: Half | None) -> None:
+        self._only = only
         self._calls = 0
 
     def show(self, collector: CollectorHealth | None, loader: LoaderReport | None) -> None:
         self._calls += 1
         if self._calls % _LOG_EVERY == 0:
-            lines = status_lines(collector, loader, time.time_ns())
+            lines = status_lines(collector, loader, time.time_ns(), only=self._only)
             logger.info("{}", " | ".join(" ".join(line.split()) for line in lines))
 
 

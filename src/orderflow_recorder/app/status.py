@@ -96,6 +96,12 @@ def read_status(settings: Settings) -> Status:
     )
 
 
+def only_half(supervisor: SupervisorHealth) -> str | None:
+    """Return which half of a recorder runs here alone; none if both do."""
+    halves = [half for half, part in (("collector", COLLECTOR), ("loader", LOADER)) if part in supervisor.parts]
+    return halves[0] if len(halves) == 1 else None
+
+
 def find_problems(
     instance: str,
     supervisor: SupervisorHealth | None,

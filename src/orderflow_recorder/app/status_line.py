@@ -9,15 +9,19 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
 
-def status_lines(collector: CollectorHealth | None, loader: LoaderReport | None, now_ns: int) -> list[str]:
+def status_lines(
+    collector: CollectorHealth | None, loader: LoaderReport | None, now_ns: int, *, only: str | None = None
+) -> list[str]:
     """Return one line for the collector and one for the loader.
 
     Args:
         collector: Its newest health, if there is any.
         loader: Its newest health, if there is any.
         now_ns: Wall time, ns since the epoch.
+        only: ``collector`` or ``loader`` where that half alone runs here.
     """
-    return [_collector_line(collector, now_ns), _loader_line(loader, now_ns)]
+    lines = {"collector": _collector_line(collector, now_ns), "loader": _loader_line(loader, now_ns)}
+    return [line for half, line in lines.items() if only in {None, half}]
 
 
 def _collector_line(health: CollectorHealth | None, now_ns: int) -> str:

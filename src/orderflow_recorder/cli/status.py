@@ -12,7 +12,7 @@ from rich.table import Table
 from orderflow_recorder.app.admin import configure_logs
 from orderflow_recorder.app.durations import duration_text
 from orderflow_recorder.app.settings import load_settings
-from orderflow_recorder.app.status import Status, read_status
+from orderflow_recorder.app.status import Status, only_half, read_status
 from orderflow_recorder.app.status_line import clock_text, duration, size, status_lines
 from orderflow_recorder.app.storage_status import DiskOutlook, TableStatus
 
@@ -38,7 +38,7 @@ def status(*, json: Annotated[bool, typer.Option("--json", help="One JSON object
 def _print(found: Status) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if found.supervisor is not None:
-        for line in status_lines(found.collector, found.loader, found.time):
+        for line in status_lines(found.collector, found.loader, found.time, only=only_half(found.supervisor)):
             console.print(line, markup=False)
         pids = {
             "supervisor": found.supervisor,

@@ -7,7 +7,7 @@ import pytest
 
 from orderflow_recorder.app.health import CollectorHealth, ForwarderHealth, LoaderReport, SupervisorHealth
 from orderflow_recorder.app.settings import load_settings
-from orderflow_recorder.app.status import find_problems, read_status
+from orderflow_recorder.app.status import find_problems, only_half, read_status
 from orderflow_recorder.journal.jetstream.forwarder import ForwarderFigures
 from orderflow_recorder.loader.health import LoaderHealth
 
@@ -66,6 +66,7 @@ def test_a_half_without_the_other_is_well() -> None:
     assert list(find_problems("main", collecting, COLLECTOR, None, forwarder)) == []
     loading = msgspec.structs.replace(SUPERVISOR, parts=("loader-postgres",))
     assert list(find_problems("main", loading, None, LOADER)) == []
+    assert [only_half(one) for one in (SUPERVISOR, collecting, loading)] == [None, "collector", "loader"]
 
 
 def test_a_journal_server_that_is_away() -> None:

@@ -71,6 +71,8 @@ def test_a_lost_database_is_said() -> None:
 def test_processes_that_say_nothing_do_not_run() -> None:
     stale = CollectorHealth(pid=1, started_at=0, updated_at=NOW - 60_000_000_000)
     assert status_lines(stale, None, NOW) == ["collector  not running", "database   loader not running"]
+    assert status_lines(stale, None, NOW, only="collector") == ["collector  not running"]
+    assert status_lines(stale, None, NOW, only="loader") == ["database   loader not running"]
 
 
 @pytest.mark.parametrize(
