@@ -1,5 +1,7 @@
 """The main job through a JetStream server, with the real programs, on one machine and on several."""
 
+import os
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +28,16 @@ class HalfProgram(RecorderProgram):
         folder.mkdir()
         environment = {"DATA_DIR": str(self.data), **environment}
         Program.__init__(self, ["run", "--only", half], folder / "recorder.log", environment, command=COMMAND)
+
+
+def assert_well(program: RecorderProgram, environment: dict[str, str]) -> None:
+    """Check what ``status`` says of a half, and that asking starts no database beside it."""
+    environment = {**os.environ, **environment, "DATA_DIR": str(program.data)}
+    done = subprocess.run([*COMMAND, "status"], env=environment, capture_output=True, text=True, check=False)
+    assert "problem" not in done.stdout
+    assert "published  up to segment 1" in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert not (program.data / "postgres").exists()
 
 
 def has_more(url: str, table: str, floor: int) -> bool:
@@ -70,7 +82,7 @@ def test_a_collector_and_two_loaders_on_three_machines_record_exactly(tmp_path: 
     path = capture("usdm_five_symbols_2021-04-05")
     expected = Expected.of(path)
     with NatsServer(tmp_path / "nats") as server:
-        shared = {"DB_URL": database_url, "JOURNAL_URL": server.url, **SETTINGS}
+        shared = {"DB_URL": database_url, "JOURNAL_URL": server.url, **SETTINGS, "WS_FIRST_FRAME_S": "600"}
         with (
             SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "10") as simulator,
             HalfProgram("collector", tmp_path / "one", {**shared, **simulator.environment()}) as collector,
@@ -78,6 +90,7 @@ def test_a_collector_and_two_loaders_on_three_machines_record_exactly(tmp_path: 
             HalfProgram("loader", tmp_path / "three", shared) as second,
         ):
             wait_until(partial(has_more, database_url, "depth_diffs", 500), within_s=60, what="rows arrive")
+            assert_well(collector, shared | {"DB_URL": ""})
             first.kill_child("loader-postgres")
             simulator.wait_finished(within_s=60)
             wait_until(loaded(database_url, expected), within_s=30, what="every row is in the database")

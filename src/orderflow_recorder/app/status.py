@@ -76,7 +76,7 @@ def read_status(settings: Settings) -> Status:
     streams: Sequence[StreamActivity] = ()
     tables: Sequence[TableStatus] = ()
     disk: DiskOutlook | None = None
-    if settings.db_url or supervisor is not None:
+    if settings.db_url or (supervisor is not None and LOADER in supervisor.parts):
         try:
             streams, tables, disk = _read_database(settings, now)
         except OrderflowError as error:
