@@ -1,6 +1,6 @@
 """The ceiling of a collector: websockets' own receive loop, which does nothing with the frames.
 
-example:
+Examples:
   python -m benchmarks.bare 'ws://127.0.0.1:8765/market/stream?streams=btcusdt@aggTrade'
 """  # noqa: INP001  # programs, no package
 

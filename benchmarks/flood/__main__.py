@@ -1,12 +1,12 @@
-"""A venue that sends as much as a machine can take.
+r"""A venue that sends as much as a machine can take.
 
 It prints its address, waits for ``GET /control/start``, sends, prints what it sent, and goes on answering until it is
 told to end. ``GET /control/status`` answers how far it is.
 
-examples:
+Examples:
   python -m benchmarks.flood --futures 20 --rate aggTrade=200000 --seconds 60
   python -m benchmarks.flood --futures 20 --rate depth=max --levels 44
-  python -m benchmarks.flood --futures 530 --spot 400 --rate depth=9300 --rate aggTrade=2000 --rate trade=2000 \\
+  python -m benchmarks.flood --futures 530 --spot 400 --rate depth=9300 --rate aggTrade=2000 --rate trade=2000 \
       --levels realistic --burst 10:5:55 --skew 1
 """
 

@@ -123,4 +123,6 @@ def _side(middle: int, sign: int, count: int, random: np.random.Generator) -> li
     distances = list(dict.fromkeys([*near.tolist(), *range(1, count + 1)]))[:count]
     quantities = np.maximum(random.lognormal(5.0, 1.8, count).astype(np.int64), 1)
     quantities[random.random(count) < _REMOVED] = 0
-    return [(middle + sign * distance, quantity) for distance, quantity in zip(distances, quantities.tolist(), strict=True)]
+    return [
+        (middle + sign * distance, quantity) for distance, quantity in zip(distances, quantities.tolist(), strict=True)
+    ]

@@ -42,8 +42,7 @@ class FloodMarket:
         """Know the symbols; frames are made when somebody subscribes."""
         self.plan = plan
         self.symbols = {
-            market: {symbol.name: symbol for symbol in symbols(market, count)}
-            for market, count in plan.symbols.items()
+            market: {symbol.name: symbol for symbol in symbols(market, count)} for market, count in plan.symbols.items()
         }
         self._places: dict[StreamKey, _Place] = {}
 

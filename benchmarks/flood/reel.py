@@ -47,6 +47,9 @@ class Reel:
         self._order = random.permutation(np.repeat(np.arange(len(cycles)), counts))
         self._position = 0
         self._lap = -1
+        self._time_head = b""
+        self._heads: Numbers = np.empty(0, dtype=np.int64)
+        self._microseconds = False
         self._wind(np.asarray(shifts, dtype=np.int64), framed=framed)
 
     @property
@@ -70,7 +73,7 @@ class Reel:
         ids = self._ids + self._steps * self._lap
         if int(ids.max(initial=0)) >= MAX_ID:
             raise OverflowError(f"expected ids of {ID_DIGITS} digits, reached {int(ids.max())} in lap {self._lap}")
-        heads = ids // EIGHT
+        heads: Numbers = ids // EIGHT
         if not np.array_equal(heads, self._heads):
             self._heads = heads
             self._digits.write_four(self._id_places, heads)
@@ -115,7 +118,11 @@ class Reel:
 
     def _wind(self, shifts: Numbers, *, framed: bool) -> None:
         parts: list[bytes] = []
-        edges, id_places, ids, steps, time_places, time_edges = [0], [], [], [], [], [0]  # type: ignore[var-annotated]
+        edges, time_edges = [0], [0]
+        id_places: list[int] = []
+        ids: list[int] = []
+        steps: list[int] = []
+        time_places: list[int] = []
         taken = [0] * len(self.cycles)
         for index in self._order.tolist():
             cycle = self.cycles[index]
@@ -140,10 +147,8 @@ class Reel:
         self._id_places: Places = np.asarray(id_places, dtype=np.intp)
         self._ids: Numbers = np.asarray(ids, dtype=np.int64)
         self._steps: Numbers = np.asarray(steps, dtype=np.int64)
-        self._heads: Numbers = np.full(len(ids), -1, dtype=np.int64)
         self._time_places: Places = np.asarray(time_places, dtype=np.intp)
         self._time_edges: list[int] = time_edges
-        self._time_head = b""
         first = parts[0] if parts else b""
         place = self._time_places[0] if time_places else 0
         self._microseconds = first[int(place) :][:16].isdigit()

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
@@ -71,12 +70,12 @@ class FloodServer:
     async def _answer(self, connection: socket.socket, request: Request) -> None:
         path, _, text = request.path.partition("?")
         params = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
-        headers: Mapping[str, str] = {}
+        headers = {}
         if path.startswith(_CONTROL):
             status, body = self._command(path.removeprefix(_CONTROL))
         else:
             reply = self._rest.answer(path, params, request.headers, time.monotonic())
-            status, body, headers = reply.status, reply.body, reply.headers
+            status, body, headers = reply.status, reply.body, dict(reply.headers)
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
