@@ -50,13 +50,20 @@ class FloodMarket:
         """Say whether a flood sends this stream."""
         return bool(kind_of(key.stream)) and key.stream.partition("@")[0].upper() in self.symbols[key.market]
 
-    def reel(self, keys: Sequence[StreamKey], *, microseconds: bool) -> Reel:
-        """Return the frames of streams of one kind, where their ids go on from what was sent before."""
+    def reel(self, keys: Sequence[StreamKey], *, microseconds: bool, framed: bool = True) -> Reel:
+        """Return the frames of streams of one kind, where their ids go on from what was sent before.
+
+        Args:
+            keys: The streams.
+            microseconds: The unit of times.
+            framed: Wrap each frame for a socket.
+        """
         frames = self.plan.pool
         weights = np.array([1.0 / (1 + self._symbol(key).rank) ** self.plan.skew for key in keys])
         counts = np.maximum(np.round(frames * weights / weights.sum()), _LEAST_FRAMES).astype(int).tolist()
         places = [self._place(key, count, microseconds=microseconds) for key, count in zip(keys, counts, strict=True)]
-        reel = Reel([place.cycle for place in places], [place.laps for place in places], self._random("order"))
+        cycles, laps = [place.cycle for place in places], [place.laps for place in places]
+        reel = Reel(cycles, laps, self._random("order"), framed=framed)
         for index, place in enumerate(places):
             place.reel, place.index = reel, index
         return reel

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import psutil
 import psycopg
+from loguru import logger
 
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres
 from orderflow_recorder.postgres.embedded_process import find_programs
-from tests.support.database import new_database
 
 VARIABLE: Final = "BENCH_DB_URL"
 
@@ -20,18 +20,12 @@ VARIABLE: Final = "BENCH_DB_URL"
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
     """Yield the address of the server of ``BENCH_DB_URL``, or of an embedded one of its own in ``folder``."""
+    logger.disable("orderflow_recorder")  # its lines would stand between ours
     given = os.environ.get(VARIABLE)
     if given:
         yield given
         return
     with EmbeddedPostgres(folder / "postgres") as url:
-        yield url
-
-
-@contextmanager
-def database(folder: Path) -> Iterator[str]:
-    """Yield the address of a new, empty database; see `server`."""
-    with server(folder) as where, new_database(where) as url:
         yield url
 
 
