@@ -45,14 +45,15 @@ class FloodServer:
         self.port = int(self._listener.getsockname()[1])
 
     async def serve(self) -> None:
-        """Accept until cancelled."""
+        """Accept until cancelled; then the port is closed."""
         loop = asyncio.get_running_loop()
-        while True:
-            connection, _ = await loop.sock_accept(self._listener)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            task = loop.create_task(self._serve_one(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        with self._listener:
+            while True:
+                connection, _ = await loop.sock_accept(self._listener)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                task = loop.create_task(self._serve_one(connection))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def _serve_one(self, connection: socket.socket) -> None:
         with connection, suppress(ConnectionError):
