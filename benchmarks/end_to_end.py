@@ -12,26 +12,17 @@ Examples:
 
 import argparse
 import sys
-import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import psutil
-
-from benchmarks.lab.loaded import Covered, Sent, missing
-from benchmarks.lab.processes import FloodProgram, options_of, scratch, streams_of
+from benchmarks.lab.processes import options_of, scratch, streams_of
 from benchmarks.lab.progress import stage
+from benchmarks.lab.recording import RECORDER, Ended, recording
 from benchmarks.lab.results import Results
-from benchmarks.lab.server import describe, postmaster, server
-from benchmarks.lab.usage import Usage, children_of, one
-from tests.support.database import new_database
-from tests.support.processes import RecorderProgram, wait_until
+from benchmarks.lab.server import describe, server
 
-RECORDER: Final = ("supervisor", "collector", "loader")
 _LESS: Final = 0.95
 _ATTEMPTS: Final = 4
-_LONG_S: Final = 3600.0
 
 
 def main() -> int:
@@ -48,131 +39,44 @@ def main() -> int:
 def _kind(results: Results, options: argparse.Namespace, kind: str, folder: Path, where: str) -> None:
     if options.rate != "search":
         for rate in options.rate.split(","):
-            run = measure(options, kind, rate, options.seconds, folder, where)
-            _add(results, run)
+            measure(results, options, kind, rate, options.seconds, folder, where)
         return
-    run = measure(options, kind, "max", options.probe, folder, where)
-    _add(results, run)
-    rate = run["rows_per_s"]
+    rate = measure(results, options, kind, "max", options.probe, folder, where).rows_per_s
     for _ in range(_ATTEMPTS):
         rate *= _LESS
-        run = measure(options, kind, f"{rate:.0f}", options.seconds, folder, where)
-        _add(results, run)
-        if run["lag_s"] <= options.lag:
+        if measure(results, options, kind, f"{rate:.0f}", options.seconds, folder, where).lag_s <= options.lag:
             break
 
 
-def measure(
-    options: argparse.Namespace, kind: str, rate: str, seconds: float, folder: Path, where: str
-) -> dict[str, Any]:
-    """Let a recorder record a flood, and return its figures.
-
-    Args:
-        options: Market, symbols, settings, patience.
-        kind: ``aggTrade``, ``trade`` or ``depth``.
-        rate: Frames a second, or ``max``.
-        seconds: How long to send.
-        folder: For logs and data.
-        where: The server.
-    """
-    count = f"--{'spot' if options.market == 'spot' else 'futures'}"
+def measure(  # what and how, where to
+    results: Results, options: argparse.Namespace, kind: str, rate: str, seconds: float, folder: Path, where: str
+) -> Ended:
+    """Let a recorder record a flood of ``rate`` frames a second (or ``max``), and add what it was to the results."""
+    count = "--spot" if options.market == "spot" else "--futures"
     arguments = (count, str(options.symbols), "--rate", f"{kind}={rate}", "--seconds", str(seconds))
-    place = folder / f"{kind}-{time.monotonic_ns()}"
-    place.mkdir()
-    with (
-        new_database(where) as url,
-        FloodProgram(place, *arguments, "--levels", str(options.levels)) as flood,
-        RecorderProgram(
-            place,
-            {
-                **flood.environment(),
-                **streams_of(options.market, kind, options.symbols),
-                **options_of(options.set),
-                "DB_URL": url,
-            },
-        ) as recorder,
-    ):
-        wait_until(lambda: _is_up(recorder), within_s=60, what=f"the recorder is up: {recorder.output()[-2000:]}")
-        covered = Covered(url)
-        with stage(f"{kind} at {rate}/s", seconds), Usage(_groups(flood, recorder, url)) as usage:
-            wait_until(lambda: flood.status()["subscribed"] >= options.symbols, within_s=60, what="all is subscribed")
-            usage.mark()
-            flood.start(options.symbols)
-            figures = flood.wait_finished(within_s=seconds + 60)
-            sent = Sent.of(figures)
-            ended = covered.wait(sent.advance, within_s=options.patience)
-            cpu = usage.read()
-            time.sleep(1.5)  # the last reports of the processes
-        covered.close()
-        recorder.stop()
-        faults = ["the recorder did not keep all in time"] if ended is None else missing(url, sent)
-        took = (ended or time.time()) - figures["first_at"]
-        return _figures(kind, rate, figures, sent, took, cpu, usage, faults)
-
-
-def _figures(  # what one run has shown
-    kind: str,
-    rate: str,
-    flood: Mapping[str, Any],
-    sent: Sent,
-    took: float,
-    cpu: Mapping[str, float],
-    usage: Usage,
-    faults: list[str],
-) -> dict[str, Any]:
-    rows = sent.frames
-    sending = flood["last_at"] - flood["first_at"]
-    return {
-        "kind": kind,
-        "offered": rate,
-        "seconds": sending,
-        "rows": rows,
-        "sent_per_s": rows / sending,
-        "rows_per_s": rows / took,
-        "lag_s": took - sending,
-        "collector_us": cpu["collector"] / rows * 1e6,
-        "loader_us": cpu["loader"] / rows * 1e6,
-        "postgres_us": cpu["postgres"] / rows * 1e6,
-        "flood_us": flood["cpu_s"] / rows * 1e6,
-        "cores": sum(cpu.values()) / took,
-        "rss_mb": usage.peak_mb(*RECORDER),
-        "rss_growth_mb": usage.growth_mb(*RECORDER),
-        "missing": faults,
-        "memory": usage.memory(*RECORDER),
-    }
-
-
-def _add(results: Results, run: dict[str, Any]) -> None:
-    memory = run.pop("memory")
-    faults = run.pop("missing")
-    results.add(**run)
-    results.more.setdefault("memory_mb", []).append({"columns": ["s", *RECORDER], "samples": memory})
-    results.faults += [f"{run['kind']} at {run['offered']}: {fault}" for fault in faults]
-
-
-def _is_up(recorder: RecorderProgram) -> bool:
-    if recorder.process.poll() is not None:
-        raise AssertionError(recorder.output())
-    loader = recorder.health("loader-postgres")
-    return bool(loader.get("figures", {}).get("connected"))
-
-
-def _groups(flood: FloodProgram, recorder: RecorderProgram, url: str) -> dict[str, Any]:
-    own = psutil.Process(recorder.process.pid)
-
-    def child(word: str) -> Any:  # noqa: ANN401  # a group of processes
-        def members() -> list[psutil.Process]:
-            return [process for process in own.children() if word in process.cmdline()]
-
-        return members
-
-    return {
-        "flood": one(flood.process.pid),
-        "supervisor": one(recorder.process.pid),
-        "collector": child("_collect"),
-        "loader": child("_load"),
-        "postgres": children_of(postmaster(url)),
-    }
+    settings = {**streams_of(options.market, kind, options.symbols), **options_of(options.set)}
+    with recording(where, folder, (*arguments, "--levels", options.levels), settings) as run:
+        with stage(f"{kind} at {rate} a second", seconds):
+            run.start(options.symbols)
+            ended = run.end(seconds, patience=options.patience)
+        usage = run.usage
+    results.add(
+        kind=kind,
+        offered=rate,
+        seconds=ended.sending_s,
+        rows=ended.sent.frames,
+        sent_per_s=ended.sent.frames / ended.sending_s,
+        rows_per_s=ended.rows_per_s,
+        lag_s=ended.lag_s,
+        **{f"{group}_us": ended.us(group) for group in ("collector", "loader", "postgres", "flood")},
+        cores=ended.cores(*RECORDER, "postgres", "flood"),
+        rss_mb=usage.peak_mb(*RECORDER),
+        rss_growth_mb=usage.growth_mb(*RECORDER),
+    )
+    memory = {"kind": kind, "offered": rate, "columns": ["s", *RECORDER], "samples": usage.memory(*RECORDER)}
+    results.more.setdefault("memory_mb", []).append(memory)
+    results.faults += [f"{kind} at {rate}: {fault}" for fault in ended.faults]
+    return ended
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -189,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to send (60)")
     parser.add_argument("--probe", type=float, default=15.0, help="how long to send at max before that (15)")
     parser.add_argument("--lag", type=float, default=3.0, help="seconds behind at the end that count as kept up (3)")
-    parser.add_argument("--patience", type=float, default=_LONG_S, help="seconds to wait for the last row (3600)")
+    parser.add_argument("--patience", type=float, default=3600.0, help="seconds to wait for the last row (3600)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the recorder")
     return parser
 
