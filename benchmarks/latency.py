@@ -10,68 +10,19 @@ Examples:
 
 import argparse
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
-
-import numpy as np
+from typing import Final
 
 from benchmarks.lab.processes import options_of, scratch, streams_of
 from benchmarks.lab.progress import stage
 from benchmarks.lab.recording import RECORDER, recording
 from benchmarks.lab.results import Results
 from benchmarks.lab.server import describe, server
-from orderflow_recorder.postgres.connection import connect
+from benchmarks.lab.visible import Reader, Watched
 
 QUICK: Final = ("LOADER_BATCH_AGE_MS=25", "JOURNAL_FLUSH_MS=10")
-_COVERED: Final = "SELECT last_id FROM coverage WHERE symbol = 'BTCUSDT' AND last_id IS NOT NULL"
-_ROWS: Final = """
-SELECT trade_id, extract(epoch FROM event_time)::float8, extract(epoch FROM receive_time)::float8
-FROM trades WHERE symbol = 'BTCUSDT' ORDER BY trade_id
-"""
-
-
-class Reader:
-    """Notes when ids became visible, from a thread; use it as a context manager."""
-
-    def __init__(self, url: str, every_s: float) -> None:
-        """Connect.
-
-        Args:
-            url: The database.
-            every_s: Pause between looks.
-        """
-        self.seen: list[tuple[float, int]] = []
-        self._connection = connect(url)
-        self._connection.autocommit = True
-        self._every_s = every_s
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
-
-    def __enter__(self) -> Self:
-        """Begin to look."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop looking."""
-        self._ended.set()
-        self._thread.join()
-        self._connection.close()
-
-    def _run(self) -> None:
-        newest = 0
-        while not self._ended.wait(self._every_s):
-            row = self._connection.execute(_COVERED).fetchone()
-            now = time.time()
-            if row is not None and row[0] > newest:
-                newest = int(row[0])
-                self.seen.append((now, newest))
+WATCHED: Final = Watched("spot", "BTCUSDT", "trade")
 
 
 def main() -> int:
@@ -98,26 +49,18 @@ def _measure(  # what, how, where to
     settings = {**streams_of("spot", "trade", options.symbols), **options_of([*changed, *options.set])}
     arguments = ("--spot", str(options.symbols), "--rate", f"trade={rate}", "--seconds", str(options.seconds))
     with recording(where, folder, arguments, settings) as run:
-        with stage(f"{rate} trades a second, {label}", options.seconds), Reader(run.url, options.look / 1000) as reader:
+        with (
+            stage(f"{rate} trades a second, {label}", options.seconds),
+            Reader(run.url, WATCHED, every_s=options.look / 1000) as reader,
+        ):
             run.start(options.symbols)
             ended = run.end(options.seconds, patience=options.patience)
-        with connect(run.url) as connection:
-            rows = np.array(connection.execute(_ROWS).fetchall(), dtype=np.float64)
-    ids, sent_at, received_at = rows.T
-    looks = np.array(reader.seen)
-    visible_at = looks[np.searchsorted(looks[:, 1], ids), 0]
-    # The first second is that of a loader that has slept until now.
-    steady = sent_at >= sent_at[0] + options.settle
-    latency = (visible_at - sent_at)[steady] * 1000
-    intake = (received_at - sent_at)[steady] * 1000
+        seen = reader.latencies(settle_s=options.settle)
     results.add(
         settings=f"{label}: {' '.join(changed)}" if changed else label,
         offered_per_s=int(rate),
         sent_per_s=ended.sent.frames / ended.sending_s,
-        rows_seen=len(latency),
-        **{f"p{point}_ms": float(np.percentile(latency, point)) for point in (50, 99)},
-        max_ms=float(latency.max()),
-        to_collector_p99_ms=float(np.percentile(intake, 99)),
+        **seen.figures(),
         recorder_cores=ended.cores(*RECORDER),
         postgres_cores=ended.cores("postgres"),
     )

@@ -9,33 +9,20 @@ Examples:
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.lab.copying import FORMATS, TABLES, Copied, copy_rows, save_rows
 from benchmarks.lab.journal import write_journal
-from benchmarks.lab.loaded import Covered, Sent, missing
+from benchmarks.lab.loaded import Sent, missing
+from benchmarks.lab.loading import Loaded, follow
 from benchmarks.lab.processes import Part, options_of, scratch
 from benchmarks.lab.progress import stage
 from benchmarks.lab.results import Results
-from benchmarks.lab.server import describe, postmaster, server
-from benchmarks.lab.usage import Usage, children_of, one
+from benchmarks.lab.server import describe, server
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres import schema
 from tests.support.database import new_database
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """What loading took from the first batch on: rows, seconds, CPU seconds of loader and server, memory."""
-
-    rows: float
-    seconds: float
-    client_s: float
-    server_s: float
-    rss_mb: float
 
 
 def main() -> int:
@@ -89,27 +76,9 @@ def _kind(results: Results, options: argparse.Namespace, kind: str, folder: Path
 
 
 def load(url: str, folder: Path, sent: Sent, options: argparse.Namespace) -> Loaded:
-    """Let a loader load the journal in ``folder`` into an empty database.
-
-    What a process needs to start is not counted: the figures are those from the first batch on.
-    """
+    """Let a loader load the journal in ``folder`` into an empty database."""
     with Part("load", folder, {"DB_URL": url, "LOG_LEVEL": "WARNING", **options_of(options.set)}) as loader:
-        covered = Covered(url)
-        groups = {"loader": one(loader.process.pid), "postgres": children_of(postmaster(url))}
-        with Usage(groups) as usage:
-            while not (first := covered.advance()):
-                if loader.process.poll() is not None:
-                    raise RuntimeError(loader.log.read_text(encoding="utf-8"))
-                time.sleep(0.002)
-            usage.mark()
-            began = time.time()
-            ended = covered.wait(sent.advance, within_s=options.patience)
-            cpu = usage.read()
-            if ended is None:
-                raise RuntimeError(f"not loaded within {options.patience} s: {loader.log.read_text(encoding='utf-8')}")
-        covered.close()
-        rows = sent.frames * (1 - first / sent.advance)
-        return Loaded(rows, ended - began, cpu["loader"], cpu["postgres"], usage.peak_mb("loader"))
+        return follow(url, loader, sent, patience=options.patience)
 
 
 def _us(per_row: Sequence[float]) -> float:

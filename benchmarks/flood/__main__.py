@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--levels", default="44", help="levels of a diff, or: realistic (44)")
     parser.add_argument("--burst", type=_burst, help="FACTOR:SECONDS:EVERY, of trades, e.g. 10:5:55")
     parser.add_argument("--pool", type=int, default=4096, help="different frames of a kind and socket (4096)")
-    parser.add_argument("--skew", type=float, default=0.0, help="0: all symbols are alike; 1: as 1/rank (0)")
+    parser.add_argument("--skew", type=float, default=0.0, help="0: all symbols trade alike; 1: as 1/rank (0)")
     parser.add_argument("--no-limits", action="store_true", help="count no request weights")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same frames (1)")
     options = parser.parse_args()

@@ -59,7 +59,9 @@ class FloodMarket:
             framed: Wrap each frame for a socket.
         """
         frames = self.plan.pool
-        weights = np.array([1.0 / (1 + self._symbol(key).rank) ** self.plan.skew for key in keys])
+        # Every book is sent as often, however busy its symbol is.
+        skew = 0.0 if kind_of(keys[0].stream) == "depth" else self.plan.skew
+        weights = np.array([1.0 / (1 + self._symbol(key).rank) ** skew for key in keys])
         counts = np.maximum(np.round(frames * weights / weights.sum()), _LEAST_FRAMES).astype(int).tolist()
         places = [self._place(key, count, microseconds=microseconds) for key, count in zip(keys, counts, strict=True)]
         cycles, laps = [place.cycle for place in places], [place.laps for place in places]

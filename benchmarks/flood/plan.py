@@ -29,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
         levels: Of each diff; none draws them as the venue's are spread.
         burst: Of trades and aggregates.
         pool: How many different frames a socket has of each kind, about.
-        skew: How much busier the first symbols are: 0 not at all, 1 as 1/rank.
+        skew: How much more the first symbols trade: 0 not at all, 1 as 1/rank.
         limits: Keep the venue's request weights.
         seed: The same seed makes the same frames.
     """

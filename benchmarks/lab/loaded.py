@@ -10,11 +10,12 @@ import psycopg
 from benchmarks.flood.cycle import BASE_ID
 from orderflow_recorder.postgres.connection import connect
 
-_TABLES: Final = {
+TABLES: Final = {
     "trade": ("trades", "trade_id"),
     "aggTrade": ("agg_trades", "agg_trade_id"),
     "depth": ("depth_diffs", "final_update_id"),
 }
+"""Table and column of the id by kind."""
 _COVERED: Final = "SELECT coalesce(sum(last_id - %s), 0), count(*) FROM coverage WHERE last_id IS NOT NULL"
 _STREAMS: Final = "SELECT market, symbol, stream, last_id FROM coverage WHERE last_id IS NOT NULL"
 
@@ -89,15 +90,19 @@ def missing(url: str, sent: Sent) -> list[str]:
         if covered != wanted:
             off = [name for name in wanted if covered.get(name) != wanted[name]]
             faults.append(f"coverage of {len(off)} of {len(wanted)} streams differs from what was sent, e.g. {off[:3]}")
-        for kind in _TABLES:
-            members = {name: counts for name, counts in sent.streams.items() if _kind(name) == kind and counts[1]}
+        for kind in TABLES:
+            members = {
+                name: counts
+                for name, counts in sent.streams.items()
+                if kind_of_stream(name.partition("@")[2]) == kind and counts[1]
+            }
             if members:
                 faults += _missing_rows(connection, kind, members)
     return faults
 
 
 def _missing_rows(connection: psycopg.Connection[Any], kind: str, wanted: Mapping[str, tuple[int, int]]) -> list[str]:
-    table, column = _TABLES[kind]
+    table, column = TABLES[kind]
     query = (
         f"SELECT market, symbol, count(*), count(DISTINCT {column}), max({column}), min({column}) "  # noqa: S608  # ours
         f"FROM {table} GROUP BY market, symbol"
@@ -115,6 +120,6 @@ def _missing_rows(connection: psycopg.Connection[Any], kind: str, wanted: Mappin
     return faults
 
 
-def _kind(name: str) -> str:
-    kind = name.rpartition(":")[2].partition("@")[2]
-    return "depth" if kind.startswith("depth") else kind
+def kind_of_stream(name: str) -> str:
+    """Return ``trade``, ``aggTrade`` or ``depth`` for a stream name without its symbol."""
+    return "depth" if name.startswith("depth") else name

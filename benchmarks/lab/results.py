@@ -36,6 +36,7 @@ class Results:
         self.rows: list[dict[str, Any]] = []
         self.faults: list[str] = []
         self.server = ""
+        self.tables: list[tuple[str, list[dict[str, Any]]]] = []
         self.more: dict[str, Any] = {}
         self._name = name
         self._about = about
@@ -49,6 +50,8 @@ class Results:
     def finish(self) -> int:
         """Show the table, write the file, and return the exit code: 1 where anything is missing."""
         show(self._about, self.rows)
+        for title, rows in self.tables:
+            show(title, rows)
         for fault in self.faults:
             console.print(f"[red]missing:[/red] {fault}", soft_wrap=True)
         RESULTS.mkdir(exist_ok=True)
@@ -64,6 +67,7 @@ class Results:
             "versions": {**versions(), "server": self.server},
             "load_average": {"before": self._load_before, "after": os.getloadavg()},
             "rows": [_rounded(row) for row in self.rows],
+            "tables": {title: [_rounded(row) for row in rows] for title, rows in self.tables},
             "missing": self.faults,
             **self.more,
         }
