@@ -55,7 +55,11 @@ def main() -> int:
         took = synced.get(market)
         limit = ceiling_s({market: count})
         results.add(
-            market=market, books=count, synced_s=took, at_full_budget_s=limit, of_budget=limit / took if took else None
+            market=market,
+            books=count,
+            synced_s=took,
+            at_full_budget_s=limit,
+            of_budget=limit / took if took and limit else None,
         )
         if took is None:
             found = health.get("markets", {}).get(market, {}).get("books_synced")
@@ -66,12 +70,15 @@ def main() -> int:
 
 
 def ceiling_s(wanted: dict[str, int]) -> float:
-    """Return the seconds in which the venue would answer so many snapshots, if all its budget went to them."""
-    return max(
-        # The first minute's budget is there at once.
-        max(count * _WEIGHTS[market][0] / _WEIGHTS[market][1] - 1, 0) * 60
-        for market, count in wanted.items()
-    )
+    """Return the seconds in which the venue would answer so many snapshots, if all its budget went to them.
+
+    Each minute's budget is there at its beginning, the first one's at once.
+    """
+    return max(60.0 * (max(count * weight - 1, 0) // limit) for weight, limit, count in _budgets(wanted))
+
+
+def _budgets(wanted: dict[str, int]) -> list[tuple[int, int, int]]:
+    return [(*_WEIGHTS[market], count) for market, count in wanted.items()]
 
 
 def _wait(collector: Part, wanted: dict[str, int], within_s: float) -> dict[str, float]:

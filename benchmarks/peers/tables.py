@@ -1,0 +1,54 @@
+"""The tables that cryptofeed's Postgres backend writes to, and how far it is with them."""
+
+import time
+from typing import Final
+
+from benchmarks.lab.loaded import Sent
+from orderflow_recorder.postgres.connection import connect
+
+# As in its own documentation; JSONB for books.
+_TABLES: Final = """
+CREATE TABLE trades (
+    id serial PRIMARY KEY, timestamp timestamp, receipt_timestamp timestamp, exchange varchar(32), symbol varchar(32),
+    side varchar(8), amount numeric(64, 32), price numeric(64, 32), trade_id varchar(64), order_type varchar(32)
+);
+CREATE TABLE book (
+    id serial PRIMARY KEY, timestamp timestamp, receipt_timestamp timestamp, exchange varchar(32), symbol varchar(32),
+    data jsonb
+);
+"""
+_NAMES: Final = {"aggTrade": "trades", "depth": "book"}
+_LOOK_S: Final = 0.05
+_QUIET_S: Final = 5.0
+
+
+def make_tables(url: str) -> None:
+    """Create them in an empty database."""
+    with connect(url) as connection:
+        connection.execute(_TABLES.encode())
+
+
+def wait_for_rows(url: str, kind: str, sent: Sent, *, within_s: float) -> float:
+    """Wait until every frame has its row, or until no more rows come; return when the last one came (wall time).
+
+    Its snapshots of books are rows as well, so that there may be more rows than frames.
+    """
+    query = f"SELECT coalesce(max(id), 0) FROM {_NAMES[kind]}".encode()  # noqa: S608  # ours
+    deadline = time.monotonic() + within_s
+    newest, newest_at, last_at = 0, time.monotonic(), time.time()
+    with connect(url) as connection:
+        connection.autocommit = True
+        while newest < sent.frames and time.monotonic() < min(deadline, newest_at + _QUIET_S):
+            row = connection.execute(query).fetchone()
+            if row is not None and row[0] > newest:
+                newest, newest_at, last_at = int(row[0]), time.monotonic(), time.time()
+            time.sleep(_LOOK_S)
+    return last_at
+
+
+def count_rows(url: str, kind: str) -> int:
+    """Return how many rows there are: for books, of differences alone."""
+    only = "" if kind == "aggTrade" else " WHERE data ? 'delta'"
+    with connect(url) as connection:
+        row = connection.execute(f"SELECT count(*) FROM {_NAMES[kind]}{only}".encode()).fetchone()  # noqa: S608  # ours
+    return int(row[0]) if row else 0
