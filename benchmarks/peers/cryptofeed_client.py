@@ -5,6 +5,7 @@ It stands alone: that environment has nothing of ours.
 
 import argparse
 import asyncio
+import os
 
 from cryptofeed import FeedHandler
 from cryptofeed.backends.postgres import BookPostgres, TradePostgres
@@ -57,7 +58,7 @@ def main() -> None:
         "db": options.db,
     }
     channel, backend = (TRADES, TradePostgres) if options.kind == "aggTrade" else (L2_BOOK, BookPostgres)
-    handler = FeedHandler()
+    handler = FeedHandler(config={"uvloop": True, "log": {"filename": os.devnull, "level": "WARNING"}})
     # It has chosen uvloop by now, which no longer makes a loop by itself.
     asyncio.set_event_loop(asyncio.new_event_loop())
     symbols = options.symbols.split(",")
