@@ -1,8 +1,9 @@
-"""From a flood over loopback to committed rows, with everything on this machine.
+r"""From a flood over loopback to committed rows, with everything on this machine.
 
 First it is offered as much as the sockets take, for a short while: the sustained figure of that is all rows by the time
 from the first frame sent to the last row committed. Then 95 % of that is offered for --seconds; where the recorder does
-not keep up (--lag), it is 5 % less and again.
+not keep up (--lag), it is 5 % less and again. The ceiling is psql's \copy of the same rows into the same table, with
+nothing beside it.
 
 Examples:
   python -m benchmarks.end_to_end
@@ -15,12 +16,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from benchmarks.lab.copying import copy_rows, save_rows
 from benchmarks.lab.processes import options_of, scratch, streams_of
 from benchmarks.lab.progress import stage
 from benchmarks.lab.recording import RECORDER, Ended, recording
 from benchmarks.lab.results import Results
 from benchmarks.lab.server import describe, server
 
+COPIED: Final = {"trade": 500_000, "aggTrade": 500_000, "depth": 100_000}
+"""So many rows of each kind say how fast psql copies them."""
 _LESS: Final = 0.95
 _ATTEMPTS: Final = 4
 
@@ -60,6 +64,8 @@ def measure(  # what and how, where to
             run.start(options.symbols)
             ended = run.end(seconds, patience=options.patience)
         usage = run.usage
+        with stage(f"{kind}: psql \\copy of the first rows"):
+            copied = _copy(run.url, kind, folder, rows=min(ended.sent.frames, COPIED[kind]))
     results.add(
         kind=kind,
         offered=rate,
@@ -67,6 +73,7 @@ def measure(  # what and how, where to
         rows=ended.sent.frames,
         sent_per_s=ended.sent.frames / ended.sending_s,
         rows_per_s=ended.rows_per_s,
+        of_copy_text=ended.rows_per_s / copied,
         lag_s=ended.lag_s,
         **{f"{group}_us": ended.us(group) for group in ("collector", "loader", "postgres", "flood")},
         cores=ended.cores(*RECORDER, "postgres", "flood"),
@@ -77,6 +84,15 @@ def measure(  # what and how, where to
     results.more.setdefault("memory_mb", []).append(memory)
     results.faults += [f"{kind} at {rate}: {fault}" for fault in ended.faults]
     return ended
+
+
+def _copy(url: str, kind: str, folder: Path, *, rows: int) -> float:
+    r"""Return rows a second of ``\\copy`` of the first rows into the same table, which is emptied for that."""
+    files = save_rows(url, kind, folder, limit=rows)
+    per_s = rows / copy_rows(url, kind, "text", files["text"]).seconds
+    for path in files.values():
+        path.unlink()
+    return per_s
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from benchmarks.lab.results import VARIABLE, console, show
@@ -45,7 +46,10 @@ def main() -> int:
     if unknown:
         parser.error(f"expected names out of {', '.join(PROGRAMS)}, got {', '.join(unknown)}")
     ended = []
-    environment = {**os.environ, **({VARIABLE: tempfile.gettempdir()} if options.quick else {})}
+    environment = {
+        **os.environ,
+        **({VARIABLE: str(Path(tempfile.gettempdir(), "orderflow-bench-quick"))} if options.quick else {}),
+    }
     for number, name in enumerate(names, start=1):
         console.rule(f"{number} of {len(names)}: python -m benchmarks.{name}", align="left")
         began = time.monotonic()

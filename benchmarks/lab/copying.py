@@ -65,12 +65,20 @@ class Psql:
         raise RuntimeError(f"psql did not run: {command}")
 
 
-def save_rows(url: str, kind: str, folder: Path) -> dict[str, Path]:
-    """Write the rows of a table to files, one for each format of COPY, in the order in which they were loaded."""
+def save_rows(url: str, kind: str, folder: Path, *, limit: int | None = None) -> dict[str, Path]:
+    """Write the rows of a table to files, one for each format of COPY, in the order in which they were loaded.
+
+    Args:
+        url: The database.
+        kind: Of the rows.
+        folder: Gets the files.
+        limit: The first so many rows; none writes all.
+    """
     files = {name: folder / f"{kind}.{name}" for name in FORMATS}
+    rows = TABLES[kind] if limit is None else f"(select * from {TABLES[kind]} limit {limit})"  # noqa: S608  # ours
     with Psql(url) as client:
         for name, path in files.items():
-            client.run(f"\\copy {TABLES[kind]} to '{path}'{FORMATS[name]}")
+            client.run(f"\\copy {rows} to '{path}'{FORMATS[name]}")
     return files
 
 
