@@ -44,7 +44,7 @@ def main() -> int:
             with stage("the whole venue", options.seconds), readers[0], readers[1], readers[2]:
                 run.start(symbols * STREAMS_PER_SYMBOL, within_s=_SUBSCRIBED_S)
                 ended = run.end(options.seconds, patience=options.patience)
-            usage, health = run.usage, run.recorder.health("collector")
+            usage, health = run.usage, run.health("collector")
             for watched, reader in zip(WATCHED, readers, strict=True):
                 seen = reader.latencies(settle_s=options.settle).figures()
                 results.add(what=f"{watched.market} {watched.symbol} {watched.stream}", **seen)
@@ -55,8 +55,7 @@ def main() -> int:
         **{f"{group}_cores": ended.cores(group) for group in (*RECORDER, "postgres", "flood")},
         "rss_mb": usage.peak_mb(*RECORDER),
         "rss_growth_mb": usage.growth_mb(*RECORDER),
-        "books_synced": health.get("books_synced"),
-        "books_wanted": health.get("books_wanted"),
+        **{name: sum(report.get(name, 0) for report in health) for name in ("books_synced", "books_wanted")},
         "refused": ended.flood["refused"],
     }
     results.tables.append((f"{options.seconds:.0f} s", [figures]))

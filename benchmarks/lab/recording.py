@@ -79,6 +79,10 @@ class Recording:
         self.usage.mark()
         self.flood.start(streams)
 
+    def health(self, what: str) -> list[dict[str, Any]]:
+        """Return what each process whose name begins with ``what`` last said of itself."""
+        return reports(self.recorder, what)
+
     def end(self, seconds: float, *, patience: float) -> Ended:
         """Wait until all is sent and loaded, stop the recorder, and look at the rows.
 
@@ -91,13 +95,19 @@ class Recording:
         sent = Sent.of(figures)
         loaded_at = covered.wait(sent.advance, within_s=patience)
         cpu = self.usage.read()
+        self.usage.close()
         covered.close()
         time.sleep(_REPORT_S)
-        health = self.recorder.health("collector")
+        health = self.health("collector")
         self.recorder.stop(within_s=60)
         faults = [f"not all rows were there {patience:.0f} s after the last frame"] if loaded_at is None else []
         faults += missing(self.url, sent)
-        faults += [f"{name}: {health[name]}" for name in ("bad_frames", "reconnects", "resyncs") if health.get(name)]
+        faults += [
+            f"{name}: {report[name]}"
+            for report in health
+            for name in ("bad_frames", "reconnects", "resyncs")
+            if report.get(name)
+        ]
         return Ended(
             sent=sent,
             sending_s=figures["last_at"] - figures["first_at"],
@@ -135,8 +145,13 @@ def recording(
 def _is_up(recorder: RecorderProgram) -> bool:
     if recorder.process.poll() is not None:
         raise AssertionError(recorder.output())
-    reports = [recorder.health(path.stem) for path in (recorder.data / "run" / "main").glob("loader*.json")]
-    return bool(reports) and all(report.get("figures", {}).get("connected") for report in reports)
+    loaders = reports(recorder, "loader")
+    return bool(loaders) and all(report.get("figures", {}).get("connected") for report in loaders)
+
+
+def reports(recorder: RecorderProgram, what: str) -> list[dict[str, Any]]:
+    """Return what each of a recorder's processes whose name begins with ``what`` last said of itself."""
+    return [recorder.health(path.stem) for path in (recorder.data / "run" / "main").glob(f"{what}*.json")]
 
 
 def _groups(flood: FloodProgram, recorder: RecorderProgram, url: str) -> dict[str, Members]:

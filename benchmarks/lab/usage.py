@@ -46,10 +46,15 @@ class Usage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End with one more sample."""
-        self._ended.set()
-        self._thread.join()
-        self._sample()
+        """Stop sampling."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop sampling, with one more sample; harmless when it was stopped before."""
+        if not self._ended.is_set():
+            self._ended.set()
+            self._thread.join()
+            self._sample()
 
     def mark(self) -> None:
         """Count CPU from now on."""

@@ -16,40 +16,7 @@ from cryptofeed.exchanges import BinanceFutures
 
 def main() -> None:
     """Record until SIGTERM."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="of the flood")
-    parser.add_argument("--kind", choices=("aggTrade", "depth"), required=True, help="trades or books")
-    parser.add_argument("--symbols", required=True, help="comma list, e.g. BTC-USDT-PERP")
-    parser.add_argument("--host", required=True, help="of Postgres, or the folder of its socket")
-    parser.add_argument("--db-port", type=int, required=True, help="of Postgres")
-    parser.add_argument("--user", required=True, help="of Postgres")
-    parser.add_argument("--password", help="of that user")
-    parser.add_argument("--db", required=True, help="database with its tables")
-    options = parser.parse_args()
-
-    class Flooded(BinanceFutures):  # type: ignore[misc]  # it has no types
-        """Its Binance futures, at the flood's address, and at the venue's routes of 2026."""
-
-        websocket_endpoints = (
-            WebsocketEndpoint(
-                f"wss://127.0.0.1:{options.port}/{'market' if options.kind == 'aggTrade' else 'public'}",
-                options={"compression": None},
-            ),
-        )
-        rest_endpoints = (
-            RestEndpoint(
-                f"http://127.0.0.1:{options.port}",
-                routes=Routes("/fapi/v1/exchangeInfo", l2book="/fapi/v1/depth?symbol={}&limit={}"),
-            ),
-        )
-
-        def connect(self) -> list[object]:
-            """Take the encryption off, which it insists on in an address."""
-            found: list[object] = super().connect()
-            for connection, *_ in found:  # type: ignore[misc]  # tuples
-                connection.address = connection.address.replace("wss://", "ws://", 1)  # type: ignore[has-type]
-            return found
-
+    options = _parser().parse_args()
     where = {
         "host": options.host,
         "port": options.db_port,
@@ -62,8 +29,52 @@ def main() -> None:
     # It has chosen uvloop by now, which no longer makes a loop by itself.
     asyncio.set_event_loop(asyncio.new_event_loop())
     symbols = options.symbols.split(",")
-    handler.add_feed(Flooded(symbols=symbols, channels=[channel], callbacks={channel: backend(**where)}))
+    handler.add_feed(
+        _flooded(options.port, options.kind)(symbols=symbols, channels=[channel], callbacks={channel: backend(**where)})
+    )
     handler.run()
+
+
+def _flooded(port: int, kind: str) -> type:
+    """Return its Binance futures at the flood's address, and at the venue's routes of 2026."""
+
+    class Flooded(BinanceFutures):  # type: ignore[misc]  # it has no types
+        """Binance futures, elsewhere."""
+
+        websocket_endpoints = (
+            WebsocketEndpoint(
+                f"wss://127.0.0.1:{port}/{'market' if kind == 'aggTrade' else 'public'}",
+                options={"compression": None},
+            ),
+        )
+        rest_endpoints = (
+            RestEndpoint(
+                f"http://127.0.0.1:{port}",
+                routes=Routes("/fapi/v1/exchangeInfo", l2book="/fapi/v1/depth?symbol={}&limit={}"),
+            ),
+        )
+
+        def connect(self) -> list[object]:
+            """Take the encryption off, which it insists on in an address."""
+            found: list[object] = super().connect()
+            for connection, *_ in found:  # type: ignore[misc]  # tuples
+                connection.address = connection.address.replace("wss://", "ws://", 1)  # type: ignore[has-type]
+            return found
+
+    return Flooded
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="of the flood")
+    parser.add_argument("--kind", choices=("aggTrade", "depth"), required=True, help="trades or books")
+    parser.add_argument("--symbols", required=True, help="comma list, e.g. BTC-USDT-PERP")
+    parser.add_argument("--host", required=True, help="of Postgres, or the folder of its socket")
+    parser.add_argument("--db-port", type=int, required=True, help="of Postgres")
+    parser.add_argument("--user", required=True, help="of Postgres")
+    parser.add_argument("--password", help="of that user")
+    parser.add_argument("--db", required=True, help="database with its tables")
+    return parser
 
 
 if __name__ == "__main__":
