@@ -1,6 +1,7 @@
 """The tables that cryptofeed's Postgres backend writes to, and how far it is with them."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from benchmarks.lab.loaded import Sent
@@ -19,7 +20,9 @@ CREATE TABLE book (
 """
 _NAMES: Final = {"aggTrade": "trades", "depth": "book"}
 _LOOK_S: Final = 0.05
-_QUIET_S: Final = 5.0
+_QUIET_S: Final = 10.0
+_IDLE_S: Final = 0.5
+"""Who runs less than that in `_QUIET_S` seconds is idle."""
 
 
 def make_tables(url: str) -> None:
@@ -28,20 +31,31 @@ def make_tables(url: str) -> None:
         connection.execute(_TABLES.encode())
 
 
-def wait_for_rows(url: str, kind: str, sent: Sent, *, within_s: float) -> float:
-    """Wait until every frame has its row, or until no more rows come; return when the last one came (wall time).
+def wait_for_rows(url: str, kind: str, sent: Sent, cpu_s: Callable[[], float], *, within_s: float) -> float:
+    """Wait until every frame has its row, or until no more will come; return when the last one came (wall time).
 
+    A backlog may be written as one statement that takes a minute: as long as anybody works, there is more to come.
     Its snapshots of books are rows as well, so that there may be more rows than frames.
+
+    Args:
+        url: The database.
+        kind: Of the rows.
+        sent: What was sent.
+        cpu_s: What client and server have run so far.
+        within_s: Seconds after which it is over in any case.
     """
     query = f"SELECT coalesce(max(id), 0) FROM {_NAMES[kind]}".encode()  # noqa: S608  # ours
     deadline = time.monotonic() + within_s
-    newest, newest_at, last_at = 0, time.monotonic(), time.time()
+    newest, last_at = 0, time.time()
+    worked_at, worked_s = time.monotonic(), cpu_s()
     with connect(url) as connection:
         connection.autocommit = True
-        while newest < sent.frames and time.monotonic() < min(deadline, newest_at + _QUIET_S):
+        while newest < sent.frames and time.monotonic() < min(deadline, worked_at + _QUIET_S):
             row = connection.execute(query).fetchone()
             if row is not None and row[0] > newest:
-                newest, newest_at, last_at = int(row[0]), time.monotonic(), time.time()
+                newest, last_at = int(row[0]), time.time()
+            if cpu_s() > worked_s + _IDLE_S:
+                worked_at, worked_s = time.monotonic(), cpu_s()
             time.sleep(_LOOK_S)
     return last_at
 
