@@ -47,7 +47,7 @@ class Caller:
             case "frame":
                 self.last_frame = self.now
                 self.silent.discard(stream)
-                self.machine.on_frame(stream.wire, self.now)
+                self.machine.on_frames({stream.wire}, self.now)
             case "answer" if self.asked:
                 latest_id = None if number < 10 else number // 10
                 self.check(self.machine.on_probe(self.asked.pop().wire, latest_id, self.now))

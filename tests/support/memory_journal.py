@@ -1,6 +1,6 @@
 """A journal writer that keeps what it was given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from orderflow_recorder.domain.errors import DiskFullError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
@@ -30,6 +30,11 @@ class MemoryJournal:
         """Keep a frame."""
         self._check()
         self.frames.append((receive_time, market, connection, frame))
+
+    def append_frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
+        """Keep frames."""
+        for frame in frames:
+            self.append_frame(receive_time, market, connection, frame)
 
     def append_bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Keep an unreadable frame."""

@@ -1,12 +1,13 @@
 """The journal's writer: appends to a buffer, hands it over on flush, switches segments, minds the disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from orderflow_recorder.domain.errors import DiskFullError, JournalError
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.journal.lines import bad_line, event_line, frame_middle, header_line, on_one_line, rest_line
+from orderflow_recorder.journal.lines import bad_line, event_line, frame_lines, frame_middle, header_line, rest_line
 from orderflow_recorder.journal.lock import DirectoryLock
 from orderflow_recorder.journal.retention import read_sink_positions
 from orderflow_recorder.journal.segment_file import SegmentFile
@@ -132,10 +133,22 @@ class FileJournalWriter:
         Raises:
             DiskFullError: See `JournalWriter`.
         """
-        middle = self._middles.get((market, connection))
-        if middle is None:
-            middle = self._middles[market, connection] = frame_middle(market, connection)
-        self._append(b'{"t":%d%b%b}\n' % (receive_time, middle, on_one_line(frame)))
+        self._append(frame_lines(receive_time, self._middle(market, connection), (frame,)))
+
+    def append_frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
+        """Append frames of one read, as `append_frame` would one after the other.
+
+        Args:
+            receive_time: ns since the epoch.
+            market: Which market sent them.
+            connection: Number of the socket within the run.
+            frames: As received.
+
+        Raises:
+            DiskFullError: See `JournalWriter`.
+        """
+        if frames:
+            self._append(frame_lines(receive_time, self._middle(market, connection), frames))
 
     def append_bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Append a frame that is not JSON, as text or base64."""
@@ -222,6 +235,12 @@ class FileJournalWriter:
         finally:
             self._file.close()
             self._lock.release()
+
+    def _middle(self, market: Market, connection: int) -> bytes:
+        middle = self._middles.get((market, connection))
+        if middle is None:
+            middle = self._middles[market, connection] = frame_middle(market, connection)
+        return middle
 
     def _append(self, line: bytes) -> None:
         self._refuse_if_full()

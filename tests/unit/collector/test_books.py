@@ -32,7 +32,7 @@ class Bench:
     def diffs(self, wire: str, *ranges: tuple[int, int]) -> None:
         """Hand diffs over."""
         for first, final in ranges:
-            self.keeper.on_diff(wire, DepthIds(first, final))
+            self.keeper.on_diffs([(wire, DepthIds(first, final))])
 
     def story(self, symbol: str) -> list[EventKind]:
         """Return the events of ``symbol``."""

@@ -1,7 +1,7 @@
 """A slot keeps its streams flowing: reconnects, replaces sockets before they are cut, shows silence."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -27,7 +27,7 @@ class Bench:
     def __init__(self) -> None:
         """Prepare streams A and B on one socket."""
         self.clock = FakeClock()
-        self.feed = FakeFeed()
+        self.feed = FakeFeed(self.clock)
         self.journal = MemoryJournal()
         self.newest: int | None = 1
         self.diffs: list[DepthIds] = []
@@ -42,13 +42,11 @@ class Bench:
             random=lambda: 0.5,
         )
 
-    def on_diff(self, wire: str, ids: DepthIds) -> None:
-        """Remember."""
-        self.diffs.append(ids)
-
-    def has_diff(self, wire: str, ids: DepthIds) -> bool:
-        """Compare with what is remembered."""
-        return any(ids.final <= diff.final for diff in self.diffs)
+    def on_diffs(self, diffs: Sequence[tuple[str, DepthIds]], *, skip_known: bool) -> None:
+        """Remember, but for what is known where that is asked for."""
+        for _, ids in diffs:
+            if not (skip_known and any(ids.final <= diff.final for diff in self.diffs)):
+                self.diffs.append(ids)
 
     def is_trading(self, stream: Stream) -> bool | None:
         """Everything trades."""
