@@ -129,7 +129,7 @@ def test_the_same_steps_give_the_same_effects(steps: list[tuple[str, int, int]])
         now, effects = 0.0, []
         for name, index, number in steps:
             if name == "frame":
-                machine.on_frame(STREAMS[index].wire, now)
+                machine.on_frames({STREAMS[index].wire}, now)
             else:
                 now += number / 4
                 effects.append(machine.on_tick(now, lambda _: None))
