@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.collector.line import HELD_FRAMES
 from orderflow_recorder.collector.plan import SocketTimes
 from orderflow_recorder.collector.slot import Slot
 from orderflow_recorder.domain.errors import DiskFullError
@@ -205,6 +206,27 @@ async def test_what_was_held_back_is_not_lost_with_its_socket(bench: Bench) -> N
     assert bench.journal.frames[-1][2:] == (2, b"held")
     assert len(bench.feed.sockets) == 2
     assert bench.events(EventKind.DISCONNECTED) == []
+
+
+async def test_a_replacement_holds_back_no_more_than_it_may(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    new = bench.feed.sockets[1]
+    new.say(*["held"] * (HELD_FRAMES - 1))
+    await bench.clock.settle()
+    assert len(bench.journal.frames) == 2
+    new.say("and", "more")
+    await bench.clock.settle()
+    assert len(bench.journal.frames) == 2 + HELD_FRAMES + 1
+
+
+async def test_bad_frames_keep_their_place_in_the_journal(bench: Bench) -> None:
+    said = ["!bad", "1", "2", "!reject", "!bad", "!bad", "3"]
+    bench.feed.last.say(*said)
+    await bench.clock.settle()
+    assert bench.journal.received == [frame.encode() for frame in said]
+    assert len(bench.journal.bad) == 3
+    assert bench.slot.frames == len(said)
 
 
 async def test_an_old_socket_that_ends_before_its_replacement_is_open_waits_for_it_on_record(bench: Bench) -> None:
