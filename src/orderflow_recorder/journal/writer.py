@@ -7,7 +7,7 @@ from typing import Final
 from orderflow_recorder.domain.errors import DiskFullError, JournalError
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.journal.lines import bad_line, event_line, frame_lines, frame_middle, header_line, rest_line
+from orderflow_recorder.journal.lines import bad_line, event_line, frame_lines, header_line, rest_line
 from orderflow_recorder.journal.lock import DirectoryLock
 from orderflow_recorder.journal.retention import read_sink_positions
 from orderflow_recorder.journal.segment_file import SegmentFile
@@ -52,7 +52,6 @@ class FileJournalWriter:
         self._segment_seconds = segment_seconds
         self._space = DiskSpace(directory, min_free_bytes=min_free_bytes)
         self._buffer = bytearray()
-        self._middles: dict[tuple[Market, int], bytes] = {}
         self._full: DiskFullError | None = None
         self._closed = False
         self._bytes_before = 0
@@ -133,22 +132,12 @@ class FileJournalWriter:
         Raises:
             DiskFullError: See `JournalWriter`.
         """
-        self._append(frame_lines(receive_time, self._middle(market, connection), (frame,)))
+        self._append(frame_lines(receive_time, market, connection, (frame,)))
 
     def append_frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
-        """Append frames of one read, as `append_frame` would one after the other.
-
-        Args:
-            receive_time: ns since the epoch.
-            market: Which market sent them.
-            connection: Number of the socket within the run.
-            frames: As received.
-
-        Raises:
-            DiskFullError: See `JournalWriter`.
-        """
+        """Append frames of one read, as `append_frame` would one after the other."""
         if frames:
-            self._append(frame_lines(receive_time, self._middle(market, connection), frames))
+            self._append(frame_lines(receive_time, market, connection, frames))
 
     def append_bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Append a frame that is not JSON, as text or base64."""
@@ -235,12 +224,6 @@ class FileJournalWriter:
         finally:
             self._file.close()
             self._lock.release()
-
-    def _middle(self, market: Market, connection: int) -> bytes:
-        middle = self._middles.get((market, connection))
-        if middle is None:
-            middle = self._middles[market, connection] = frame_middle(market, connection)
-        return middle
 
     def _append(self, line: bytes) -> None:
         self._refuse_if_full()

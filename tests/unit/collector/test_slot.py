@@ -73,15 +73,16 @@ async def bench() -> AsyncIterator[Bench]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_every_frame_is_journaled_with_its_time_and_socket(bench: Bench) -> None:
-    bench.feed.last.say(A.wire, "!bad", B.wire)
+async def test_every_frame_is_journaled_with_its_time_and_socket_and_in_its_place(bench: Bench) -> None:
+    said = ["!bad", A.wire, B.wire, "!bad", "!bad", "!reject"]
+    bench.feed.last.say(*said)
     await bench.clock.settle()
-    assert bench.journal.frames == [
-        (bench.clock.now_ns(), Market.USDM, 1, A.wire.encode()),
-        (bench.clock.now_ns(), Market.USDM, 1, B.wire.encode()),
-    ]
-    assert bench.journal.bad == [(bench.clock.now_ns(), Market.USDM, 1, b"!bad", "not JSON")]
-    assert bench.slot.frames == 3
+    now = bench.clock.now_ns()
+    kept = [(now, Market.USDM, 1, frame.encode()) for frame in (A.wire, B.wire, "!reject")]
+    assert bench.journal.frames == kept
+    assert bench.journal.bad == [(now, Market.USDM, 1, b"!bad", "not JSON")] * 3
+    assert bench.journal.received == [frame.encode() for frame in said]
+    assert bench.slot.frames == len(said)
 
 
 async def test_a_lost_socket_is_on_record_and_replaced(bench: Bench) -> None:
@@ -218,15 +219,6 @@ async def test_a_replacement_holds_back_no_more_than_it_may(bench: Bench) -> Non
     new.say("and", "more")
     await bench.clock.settle()
     assert len(bench.journal.frames) == 2 + HELD_FRAMES + 1
-
-
-async def test_bad_frames_keep_their_place_in_the_journal(bench: Bench) -> None:
-    said = ["!bad", "1", "2", "!reject", "!bad", "!bad", "3"]
-    bench.feed.last.say(*said)
-    await bench.clock.settle()
-    assert bench.journal.received == [frame.encode() for frame in said]
-    assert len(bench.journal.bad) == 3
-    assert bench.slot.frames == len(said)
 
 
 async def test_an_old_socket_that_ends_before_its_replacement_is_open_waits_for_it_on_record(bench: Bench) -> None:

@@ -80,30 +80,23 @@ def test_pretty_printed_frame_stays_one_line(tmp_path: Path) -> None:
     assert entry.payload.split() == [b"{", b'"p":', b"1.10", b"}"]
 
 
-@pytest.mark.parametrize("frames", [[], [FRAME], [FRAME, b"{\r\n}", b'"a\\n"', FRAME]])
-def test_frames_of_one_read_are_the_lines_that_each_would_be(tmp_path: Path, frames: list[bytes]) -> None:
-    one, many = open_writer(tmp_path / "one"), open_writer(tmp_path / "many")
-    for frame in frames:
-        one.append_frame(5, Market.USDM, 3, frame)
-    many.append_frames(5, Market.USDM, 3, frames)
-    one.close()
-    many.close()
-    ((each,), (all_at_once,)) = texts(tmp_path / "one"), texts(tmp_path / "many")
-    assert all_at_once.splitlines()[1:] == each.splitlines()[1:]
-    assert all_at_once.count(b"\n") == len(frames) + 1
+def test_frames_of_one_read_are_the_lines_that_each_would_be(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    for frames in ([], [FRAME], [FRAME, b"{\r\n}", b'"a\\n"']):
+        writer.append_frames(5, Market.USDM, 3, frames)
+        for frame in frames:
+            writer.append_frame(5, Market.USDM, 3, frame)
+    writer.close()
+    lines = texts(tmp_path)[0].splitlines()[1:]
+    assert [lines.count(line) for line in lines] == [4, 4, 4, 2, 2, 4, 2, 2]
 
 
 def test_frames_of_one_read_that_do_not_fit_are_kept_as_far_as_they_do(tmp_path: Path) -> None:
-    def fill_by_the_read() -> None:
-        for time in range(1000):
-            writer.append_frames(time, Market.SPOT, 0, [FRAME] * 3000)
-
     with small_disk(tmp_path / "disk") as disk:
         writer = open_writer(disk / "journal")
         with pytest.raises(DiskFullError):
-            fill_by_the_read()
-        assert all(entry.payload == FRAME for entry in read_journal(disk / "journal"))
-        assert texts(disk / "journal")[-1].endswith(b"}\n")
+            writer.append_frames(1, Market.SPOT, 0, [FRAME] * 100_000)
+        assert {entry.payload for entry in read_journal(disk / "journal")} == {FRAME}
         with pytest.raises(DiskFullError):
             writer.append_frames(1, Market.SPOT, 0, [FRAME])
         writer.close()
