@@ -172,7 +172,7 @@ HOSTILE = (
 CUTS = st.lists(st.integers(0, 100_000), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(SOUND, max_size=12), CUTS, st.booleans())
 def test_whatever_comes_however_cut_is_what_the_library_makes_of_it(
     frames: list[bytes],
@@ -182,28 +182,49 @@ def test_whatever_comes_however_cut_is_what_the_library_makes_of_it(
     asyncio.run(assert_same_as_reference([*frames, *([frame(Opcode.CLOSE, b"\x03\xe8")] if closes else [])], cuts))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(SOUND | HOSTILE, max_size=12), CUTS)
 def test_hostile_bytes_are_what_the_library_makes_of_them(frames: list[bytes], cuts: list[int]) -> None:
     asyncio.run(assert_same_as_reference(frames, cuts))
 
 
-def test_every_single_cut_of_a_mixed_stream() -> None:
-    frames = [
-        frame(Opcode.TEXT, b""),
-        frame(Opcode.TEXT, b"x" * 200),
-        frame(Opcode.PING, b"ping"),
-        frame(Opcode.TEXT, b"be", fin=False),
-        frame(Opcode.PONG, b""),
-        frame(Opcode.CONT, b"hind"),
-        frame(Opcode.TEXT, b"y"),
-    ]
+BEGUN = frame(Opcode.TEXT, b"be", fin=False)
+ENDED = frame(Opcode.CONT, b"gun")
+STREAMS = {
+    "mixed": [frame(Opcode.TEXT, b""), frame(Opcode.PING, b"?"), BEGUN, frame(Opcode.PONG, b""), ENDED, b"\x81\x01y"],
+    "torn header": [frame(Opcode.TEXT, b"x"), b"\x81\x7e\x00"],
+    "torn text": [frame(Opcode.TEXT, b"x"), frame(Opcode.TEXT, b"torn")[:-1]],
+    "torn binary": [frame(Opcode.TEXT, b"x"), frame(Opcode.BINARY, b"torn")[:-1]],
+    "text inside": [BEGUN, frame(Opcode.TEXT, b"inside"), ENDED, frame(Opcode.TEXT, b"x")],
+    "no beginning": [frame(Opcode.TEXT, b"x"), ENDED, frame(Opcode.TEXT, b"x")],
+    "closed inside": [BEGUN, frame(Opcode.CLOSE, b"\x03\xe8"), ENDED, frame(Opcode.TEXT, b"x")],
+    "behind the close": [frame(Opcode.TEXT, b"x"), frame(Opcode.CLOSE, b"\x03\xe8"), frame(Opcode.TEXT, b"late")],
+    "masked": [frame(Opcode.TEXT, b"x"), frame(Opcode.TEXT, b"masked", mask=True), frame(Opcode.TEXT, b"late")],
+    "too long": [frame(Opcode.TEXT, b"x" * MAX_SIZE), frame(Opcode.TEXT, b"x" * (MAX_SIZE + 1))],
+    "too long together": [BEGUN, frame(Opcode.CONT, b"x" * (MAX_SIZE - 1)), frame(Opcode.TEXT, b"late")],
+    "far too long": [frame(Opcode.TEXT, b"x"), b"\x81\x7f" + b"\xff" * 8 + b"late"],
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_single_cut_of_a_stream_comes_to_the_same(name: str) -> None:
+    frames = STREAMS[name]
 
     async def each_cut() -> None:
-        for cut in range(600):
-            await assert_same_as_reference(frames, [cut])
+        for back in range(len(b"".join(frames)) + 4):  # the end of the handshake among them
+            await assert_same_as_reference(frames, [-back - 1])
 
     asyncio.run(each_cut())
+
+
+@pytest.mark.parametrize(
+    "header", [b"\x81\x84", b"\x81\x7e\xff\xff", b"\x81\x7f" + b"\xff" * 8, b"\xc1\x00", b"\x83\x00"]
+)
+async def test_what_must_be_refused_is_refused_at_its_header(header: bytes) -> None:
+    socket = await opened(JumpingClock(), MAX_SIZE)
+    socket.data_received(frame(Opcode.TEXT, b"x") + header)
+    assert socket.protocol.state is not OPEN
+    assert (await socket.next_arrival()).frames == [b"x"]
 
 
 async def opened(clock: JumpingClock, max_size: int | None = None) -> FrameSocket:
