@@ -4,7 +4,6 @@ That is possible where all are plain market data, as nearly always. Any doubt, a
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -40,7 +39,6 @@ class _DiffFrame(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
 
 _decode_frame: Final = msgspec.json.Decoder(_Frame).decode
 _decode_diff: Final = msgspec.json.Decoder(_DiffFrame).decode
-_is_diff: Final = lru_cache(maxsize=4096)(is_depth_diff)
 
 
 def inspect_all(market: Market, frames: Sequence[bytes]) -> Glance:
@@ -62,10 +60,10 @@ def _glance(market: Market, frames: Sequence[bytes]) -> Glance | None:
     diffs: list[tuple[str, DepthIds]] | None = []
     if b"@depth" not in frames[0]:  # most likely no diff among them: less to decode
         wires = {frame.stream for frame in map(_decode_frame, frames)}
-    if b"@depth" in frames[0] or any(map(_is_diff, wires)):
+    if b"@depth" in frames[0] or any(map(is_depth_diff, wires)):
         documents = [*map(_decode_diff, frames)]
         wires = {frame.stream for frame in documents}
-        diffs = _diffs(market, documents, set(filter(_is_diff, wires)))
+        diffs = _diffs(market, documents, set(filter(is_depth_diff, wires)))
     if diffs is None or SHUTDOWN_STREAM in wires or not may_share_lines(frames):
         return None
     return Glance(wires, diffs)
