@@ -73,7 +73,7 @@ def measure(spool: Path, server: NatsServer, frame: bytes) -> Iterator[tuple[str
     total = sum(path.stat().st_size for path in spool.glob("*.jsonl"))
     yield "write local files", rates(total, frames, time.monotonic() - began, spent)
     before = cpu_of(server.pid)
-    done = subprocess.run(  # noqa: S603  # this program
+    done = subprocess.run(  # this program
         [sys.executable, "-m", "benchmarks.jetstream", "--forward", str(spool), server.url],
         check=True,
         capture_output=True,

@@ -149,6 +149,7 @@ class SpoolWriter:
     def __init__(self, writer: FileJournalWriter, forwarder: ForwarderThread) -> None:
         """Write with ``writer`` what ``forwarder`` publishes."""
         self.append_frame = writer.append_frame
+        self.append_frames = writer.append_frames
         self.append_bad = writer.append_bad
         self.append_rest = writer.append_rest
         self.append_event = writer.append_event

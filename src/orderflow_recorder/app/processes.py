@@ -14,6 +14,7 @@ from orderflow_recorder.app.collect import run_collector
 from orderflow_recorder.app.forward import run_forwarder
 from orderflow_recorder.app.health import ProcessHealth, write_health
 from orderflow_recorder.app.load import run_loader
+from orderflow_recorder.app.pacing import run_paced
 from orderflow_recorder.app.settings import Settings, crash_request
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE
 from orderflow_recorder.domain.errors import DiskFullError, JournalError, SettingsError, SinkRefusedError
@@ -41,7 +42,7 @@ def collector_main(settings: Settings, parent_fd: int) -> int:
         return await run_collector(settings, stop, publisher(settings, COLLECTOR))
 
     def work() -> int:
-        if asyncio.run(collect()):
+        if run_paced(collect()):
             return 0
         logger.error(
             "stopped while the disk was full: what came since then is not recorded; free some space or move DATA_DIR"
