@@ -190,6 +190,30 @@ def test_messages_are_deleted_once_they_are_loaded_and_old_never_the_newest(
         assert reader.take_skipped() == [1], "this one was deleted unread"
 
 
+class AheadClock(SystemClock):
+    """A clock that can be put forward."""
+
+    ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return super().monotonic() + self.ahead_s
+
+
+def test_the_spool_keeps_for_a_while_what_the_server_may_not_have_synced(
+    server: NatsServer, instance: str, spool: Path
+) -> None:
+    write(spool, FRAME)
+    clock = AheadClock()
+    with ForwarderThread(spool, server.url, instance, clock=clock, synced_after_s=300) as forwarder:
+        forwarder.settle()
+        clock.ahead_s += 2
+        wait_until(lambda: forwarder.figures.bytes > 0, within_s=5, what="it reports")
+        assert read_sink_positions(spool) == {}
+        clock.ahead_s += 301
+        wait_until(lambda: read_sink_positions(spool) == {SPOOL_SINK: end_of(spool)}, within_s=5, what="it may go")
+
+
 def test_a_sink_that_begins_again_keeps_its_messages(server: NatsServer, instance: str, spool: Path) -> None:
     write(spool, FRAME)
     forward(spool, server, instance)

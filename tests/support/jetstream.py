@@ -18,6 +18,7 @@ from orderflow_recorder.journal.jetstream.link import Link, open_link
 from orderflow_recorder.journal.jetstream.reader import JetStreamReader
 from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.journal.writer import FileJournalWriter
+from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.ports.journal import JournalEntry
 from tests.support.journal import read_all
 
@@ -70,17 +71,19 @@ def make_forwarder(
     instance: str,
     observe: Callable[[ForwarderFigures], None],
     *,
-    retention_hours: float = 24,
+    clock: Clock | None = None,
+    synced_after_s: float = 0,
 ) -> Forwarder:
     """Return a forwarder of the spool in ``directory``."""
     return Forwarder(
         directory,
         url=url,
         instance=instance,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         backoff=quick_backoff(),
-        retention_hours=retention_hours,
+        retention_hours=24,
         sinks=("postgres",),
+        synced_after_s=synced_after_s,
         observe=observe,
     )
 
@@ -88,8 +91,12 @@ def make_forwarder(
 class ForwarderThread:
     """A forwarder that runs beside the test, as it does in a process of its own."""
 
-    def __init__(self, directory: Path, url: str, instance: str) -> None:
+    def __init__(
+        self, directory: Path, url: str, instance: str, *, clock: Clock | None = None, synced_after_s: float = 0
+    ) -> None:
         """Start it."""
+        self._clock = clock
+        self._synced_after_s = synced_after_s
         self.figures = ForwarderFigures()
         self._moved = threading.Condition()
         self._directory = directory
@@ -131,7 +138,15 @@ class ForwarderThread:
                 self._moved.notify_all()
 
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(make_forwarder(self._directory, self._url, self._instance, observe).run(self._stop))
+            forwarder = make_forwarder(
+                self._directory,
+                self._url,
+                self._instance,
+                observe,
+                clock=self._clock,
+                synced_after_s=self._synced_after_s,
+            )
+            runner.run(forwarder.run(self._stop))
 
 
 def end_of(directory: Path) -> Position:

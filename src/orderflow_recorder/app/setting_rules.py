@@ -39,8 +39,6 @@ _KINDS: Final = {
 _LATER: Final = ("ARCHIVE_URL", "API_KEY", "PORT")
 """Public names of settings that this version does not read."""
 SECRET: Final = ("DB_URL", "JOURNAL_URL", "API_KEY", "ARCHIVE_URL")
-SHORTEST_SPOOL_HOURS: Final = 0.1
-"""A server syncs what it has acknowledged every two minutes, unless told otherwise."""
 _SIMILAR: Final = 0.8
 _EXPECTED: Final = {
     "int_parsing": "a whole number",
@@ -153,11 +151,6 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append(
             f"JOURNAL_FSYNC_SECONDS: expected at least JOURNAL_FLUSH_MS ({values['journal_flush_ms']} ms), "
             f"got {values['journal_fsync_seconds']:g} s"
-        )
-    if values["journal_url"] and values["journal_retention_hours"] < SHORTEST_SPOOL_HOURS:
-        found.append(
-            f"JOURNAL_RETENTION_HOURS: expected at least {SHORTEST_SPOOL_HOURS} with JOURNAL_URL, because a server "
-            f"that lost its newest messages gets them again from the files, got {values['journal_retention_hours']:g}"
         )
     return found
 

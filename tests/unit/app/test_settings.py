@@ -269,14 +269,6 @@ def test_a_wrong_journal_url_is_refused_without_its_password(url: str, text: str
     assert str(refusal.value) == f"JOURNAL_URL: expected nats://[user:password@]host[:port], {text}"
 
 
-def test_files_are_kept_a_while_although_the_server_has_them() -> None:
-    assert load_settings(env_file=None, journal_retention_hours=0).journal_retention_hours == 0
-    with pytest.raises(
-        SettingsError, match=r"JOURNAL_RETENTION_HOURS: expected at least 0\.1 with JOURNAL_URL.*, got 0"
-    ):
-        load_settings(env_file=None, journal_retention_hours=0, journal_url="nats://host")
-
-
 def test_no_password_is_among_the_public_settings() -> None:
     settings = load_settings(
         env_file=None, db_url="postgresql://me:geheim@host/db", journal_url="nats://me:geheim@host"

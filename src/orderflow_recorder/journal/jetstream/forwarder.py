@@ -7,6 +7,7 @@ can repeat or reorder anything, also long after the server has forgotten message
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,9 @@ from orderflow_recorder.ports.journal import JournalBlock
 
 SPOOL_SINK: Final = "jetstream"
 """Under this name the spool's retention knows what the stream has."""
+
+SYNCED_AFTER_S: Final = 300.0
+"""A server syncs what it has acknowledged every two minutes, unless told otherwise; before that the spool keeps it."""
 
 BLOCK_BYTES: Final = 256 * 1024
 """A quarter of what a server takes by default."""
@@ -71,6 +75,7 @@ class Forwarder:
         backoff: Backoff,
         retention_hours: float,
         sinks: tuple[str, ...],
+        synced_after_s: float = SYNCED_AFTER_S,
         observe: Callable[[ForwarderFigures], None],
     ) -> None:
         """Connect to nothing yet.
@@ -83,6 +88,8 @@ class Forwarder:
             backoff: How long to wait before the server is tried again.
             retention_hours: How long the server keeps what every sink has passed.
             sinks: Who must have passed a message before it is deleted from the server.
+            synced_after_s: How long the spool keeps what the server has acknowledged, whatever its age: a power failure
+                may take it from there.
             observe: Told the figures, about once a second and when something changes.
         """
         self._directory = directory
@@ -93,6 +100,8 @@ class Forwarder:
         self._retention_hours = retention_hours
         self._sinks = sinks
         self._observe = observe
+        self._synced_after_s = synced_after_s
+        self._acknowledged_at: deque[tuple[float, Position]] = deque()
         self._published = SinkPositions(directory, SPOOL_SINK)
         self._figures = ForwarderFigures()
         self._log = logger.bind(component="forwarder", instance=instance)
@@ -104,6 +113,7 @@ class Forwarder:
                 async with open_link(self._url, self._instance, "forwarder") as link:
                     await work_until_lost(link, self._forward(link, stop))
             except JournalError as error:
+                self._acknowledged_at.clear()  # the server may have lost what it had not synced
                 self._note(connected=False, last_error=str(error))
                 if stop.is_set():
                     self._log.warning("stopped before the end of the spool, the next run goes on: {}", error)
@@ -216,9 +226,14 @@ class Forwarder:
     def _report(self, reader: FileJournalReader, outbox: Outbox) -> None:
         """Tell the figures, and the spool's retention what it need not keep any more."""
         self._note(lag_bytes=reader.lag_bytes() + outbox.bytes, bytes=outbox.acknowledged_bytes)
+        now = self._clock.monotonic()
+        self._acknowledged_at.append((now, self._figures.position))
+        synced = None
+        while self._acknowledged_at and now - self._acknowledged_at[0][0] >= self._synced_after_s:
+            synced = self._acknowledged_at.popleft()[1]
         try:
-            if self._figures.position != JOURNAL_START:
-                self._published.publish(self._figures.position)
+            if synced is not None and synced != JOURNAL_START:
+                self._published.publish(synced)
         except OSError as error:  # a full disk; only the deletion of segments waits for it
             self._note(last_error=f"cannot publish the position: {error}")
 
