@@ -45,16 +45,16 @@ def has_more(url: str, table: str, floor: int) -> bool:
 
 
 def test_killing_server_forwarder_and_loader_in_mid_run_loses_nothing(tmp_path: Path, database_url: str) -> None:
-    path = capture("spot_btcusdt_2024-08-08")
+    path = capture("usdm_five_symbols_2021-04-05")
     expected = Expected.of(path)
     with (
         NatsServer(tmp_path / "nats") as server,
-        SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "40") as simulator,
+        SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "10") as simulator,
         RecorderProgram(
             tmp_path, {"DB_URL": database_url, "JOURNAL_URL": server.url, **simulator.environment(), **SETTINGS}
         ) as recorder,
     ):
-        wait_until(partial(has_more, database_url, "trades", 500), within_s=60, what="rows arrive")
+        wait_until(partial(has_more, database_url, "depth_diffs", 500), within_s=60, what="rows arrive")
         server.kill()
         frames = recorder.health("collector")["frames"]
         wait_until(
@@ -66,8 +66,8 @@ def test_killing_server_forwarder_and_loader_in_mid_run_loses_nothing(tmp_path: 
             what="health says so",
         )
         server.start()
-        rows = count(database_url, "trades")
-        wait_until(partial(has_more, database_url, "trades", rows), within_s=30, what="rows arrive again")
+        rows = count(database_url, "depth_diffs")
+        wait_until(partial(has_more, database_url, "depth_diffs", rows), within_s=30, what="rows arrive again")
         recorder.kill_child("forwarder")
         recorder.kill_child("loader-postgres")
         server.kill()
@@ -84,7 +84,7 @@ def test_a_collector_and_two_loaders_on_three_machines_record_exactly(tmp_path: 
     with NatsServer(tmp_path / "nats") as server:
         shared = {"DB_URL": database_url, "JOURNAL_URL": server.url, **SETTINGS, "WS_FIRST_FRAME_S": "600"}
         with (
-            SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "10") as simulator,
+            SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "20") as simulator,
             HalfProgram("collector", tmp_path / "one", {**shared, **simulator.environment()}) as collector,
             HalfProgram("loader", tmp_path / "two", shared) as first,
             HalfProgram("loader", tmp_path / "three", shared) as second,
