@@ -18,7 +18,8 @@ from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import CollectorHealth, MarketHealth
 from orderflow_recorder.app.ledger import LedgerInThread
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
-from orderflow_recorder.binance.feed import BinanceFeed
+from orderflow_recorder.app.shards import collector_shard, sinks
+from orderflow_recorder.binance.feed import CONNECTIONS_PER_WINDOW, BinanceFeed
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
 from orderflow_recorder.core.budget import RequestBudget
@@ -35,8 +36,6 @@ LOCK_PATIENCE_S = 15.0
 
 HOUSEKEEPING_S = 60.0
 HEALTH_S = 1.0
-SINKS = ("postgres",)
-"""Who must have passed a segment before it may be deleted."""
 
 
 async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callable[[CollectorHealth], None]) -> bool:
@@ -65,8 +64,11 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
         budgets: dict[Market, RequestBudget] = {}
         clients = []
         for market in settings.markets:
-            budgets[market] = default_budget(market, clock.monotonic())
-            clients.append(_client(settings, market, clock, intake, budgets[market], stack))
+            plan = _plan(settings, market)
+            if plan.symbols is None or plan.symbols:  # none may fall to this shard
+                parts = settings.collector_shards
+                budgets[market] = default_budget(market, clock.monotonic(), parts=parts)
+                clients.append(_client(settings, plan, clock, intake, budgets[market], stack))
         collector = Collector(
             clients,
             writer,
@@ -81,7 +83,7 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
         return await run_beside(
             collector.run(stop),
             stop,
-            repeat("old segments stay", partial(_delete_expired, settings, clock), HOUSEKEEPING_S, clock),
+            repeat("old segments stay", partial(delete_loaded, settings, clock), HOUSEKEEPING_S, clock),
             repeat("health is not told", partial(_publish, report, publish), HEALTH_S, clock),
         )
 
@@ -153,13 +155,13 @@ async def _open_journal(settings: Settings, clock: SystemClock, run_id: str) -> 
         await clock.sleep(0.2)
 
 
-def _client(
-    settings: Settings, market: Market, clock: SystemClock, intake: Intake, budget: RequestBudget, stack: AsyncExitStack
-) -> MarketClient:
-    symbols = settings.symbols(market)
-    plan = MarketPlan(
+def _plan(settings: Settings, market: Market) -> MarketPlan:
+    """Return what of a market this shard records."""
+    symbols, shard = settings.symbols(market), collector_shard(settings)
+    named = tuple(symbol for symbol in symbols if shard.takes(market, symbol))
+    return MarketPlan(
         market=market,
-        symbols=None if symbols == (ALL_SYMBOLS,) else symbols,
+        symbols=None if symbols == (ALL_SYMBOLS,) else named,
         stream_names=settings.streams(market),
         streams_per_socket=settings.ws_streams_per_socket,
         times=SocketTimes(
@@ -170,7 +172,19 @@ def _client(
             max_session_s=settings.ws_max_session_s,
         ),
         snapshot_refresh_s=settings.snapshot_refresh_s,
+        shard=shard,
     )
+
+
+def _client(
+    settings: Settings,
+    plan: MarketPlan,
+    clock: SystemClock,
+    intake: Intake,
+    budget: RequestBudget,
+    stack: AsyncExitStack,
+) -> MarketClient:
+    market = plan.market
     context = tls_context(verify=not settings.insecure_tls)
     feed = BinanceFeed(
         market,
@@ -179,6 +193,7 @@ def _client(
         ssl_context=context,
         ping_interval_s=settings.ws_ping_interval_s,
         ping_timeout_s=settings.ws_ping_timeout_s,
+        connections_per_window=CONNECTIONS_PER_WINDOW // settings.collector_shards,
     )
     venue = BinanceVenue(
         market, settings.rest_base_url(market), clock=clock, budget=budget, verify=context, random=random.random
@@ -186,7 +201,7 @@ def _client(
     stack.push_async_callback(venue.close)
     ledger = None
     if settings.db_url:
-        ledger = LedgerInThread(PostgresLedger(settings.db_url))
+        ledger = LedgerInThread(PostgresLedger(settings.db_url, plan.shard))
         stack.push_async_callback(ledger.close)
     return MarketClient(plan, feed, venue, intake, clock, random=random.random, ledger=ledger)
 
@@ -200,12 +215,12 @@ def tls_context(*, verify: bool) -> ssl.SSLContext:
     return context
 
 
-async def _delete_expired(settings: Settings, clock: SystemClock) -> None:
-    """Delete journal segments that every sink has passed and that are old enough."""
+async def delete_loaded(settings: Settings, clock: Clock) -> None:
+    """Delete the segments of an instance's journal that every sink has passed and that are old enough."""
     deleted = await asyncio.to_thread(
         delete_expired,
         settings.journal_directory,
-        required=SINKS,
+        required=sinks(settings),
         retention_hours=settings.journal_retention_hours,
         now_ns=clock.now_ns(),
     )

@@ -103,11 +103,13 @@ class LoaderReport(ProcessHealth, frozen=True, kw_only=True):
 
     Attributes:
         sink: Name of the sink.
+        journal: Instance whose journal it loads.
         rows_per_s: Over the last second.
         figures: What its loop counts.
     """
 
     sink: str
+    journal: str = ""
     rows_per_s: float = 0.0
     figures: LoaderHealth = LoaderHealth()
 

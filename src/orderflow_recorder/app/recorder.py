@@ -19,6 +19,7 @@ from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.database import database
 from orderflow_recorder.app.health import CollectorHealth, LoaderReport, ProcessHealth, read_health
+from orderflow_recorder.app.journals import keep_left_journals, prepare_journals
 from orderflow_recorder.app.preflight import (
     VENUE_PATIENCE_S,
     check_venue,
@@ -26,8 +27,10 @@ from orderflow_recorder.app.preflight import (
     lock_instance,
     prepare_folders,
 )
-from orderflow_recorder.app.processes import COLLECTOR, LOADER, SUPERVISOR, health_path, publisher
+from orderflow_recorder.app.processes import SUPERVISOR, publisher
 from orderflow_recorder.app.settings import Settings, unknown_names
+from orderflow_recorder.app.shard_health import all_collectors, all_loaders
+from orderflow_recorder.app.shards import COLLECTOR, LOADER, Part, collectors, left_loaders, loaders
 from orderflow_recorder.app.status_line import status_lines
 from orderflow_recorder.app.storage import keep_storage
 from orderflow_recorder.app.supervisor import EXIT_FAILED, ChildSpec, Supervisor
@@ -94,17 +97,20 @@ class Recorder:
         prepare_folders(settings)
         lock = lock_instance(settings)
         try:
+            await prepare_journals(settings, self._clock)
             lenient = has_recorded(settings)
             await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
             async with database(settings, lenient=lenient) as url:
                 self._supervisor = Supervisor(children(settings, url), take_line=self._take_line)
                 watching = asyncio.create_task(self._watch())
                 keeping = asyncio.create_task(keep_storage(settings, url, self._clock))
+                tidying = asyncio.create_task(keep_left_journals(settings, self._clock))
                 try:
                     await self._supervisor.run(self._stop)
                 finally:
                     watching.cancel()
                     keeping.cancel()
+                    tidying.cancel()
         finally:
             lock.release()
 
@@ -116,9 +122,9 @@ class Recorder:
         while True:
             now = self._clock.now_ns()
             publish(ProcessHealth(pid=os.getpid(), started_at=started_at, updated_at=now))
-            collector = read_health(health_path(settings, COLLECTOR), CollectorHealth)
-            loader = read_health(health_path(settings, LOADER), LoaderReport)
-            self._show(collector, loader)
+            collecting = [read_health(part.health_path, CollectorHealth) for part in collectors(settings)]
+            loading = [read_health(part.health_path, LoaderReport) for part in loaders(settings)]
+            self._show(all_collectors(collecting, now), all_loaders(loading, now))
             await self._clock.sleep(_TICK_S)
 
 
@@ -130,11 +136,20 @@ def children(settings: Settings, url: str) -> list[ChildSpec]:
         url: Of the database; it goes the same way, where other users of the machine cannot read it.
     """
     environment = {**os.environ, **settings.environment(), "DB_URL": url}
-    program = (sys.executable, "-m", "orderflow_recorder")
-    return [
-        ChildSpec(COLLECTOR, (*program, "_collect"), environment, COLLECTOR_DRAIN_S),
-        ChildSpec(LOADER, (*program, "_load"), environment, LOADER_DRAIN_S),
+
+    def child(part: Part, *arguments: str, drain_s: float, stage: str) -> ChildSpec:
+        command = (sys.executable, "-m", "orderflow_recorder", *arguments)
+        left = part.number > settings.collector_shards
+        return ChildSpec(part.name, command, environment, drain_s, stage=stage, finite=left)
+
+    found = [
+        child(part, "_collect", "--shard", str(part.number), drain_s=COLLECTOR_DRAIN_S, stage=COLLECTOR)
+        for part in collectors(settings)
     ]
+    for part in [*loaders(settings), *left_loaders(settings)]:
+        which = ("--journal", str(part.number), "--shard", str(part.shard.number))
+        found.append(child(part, "_load", *which, drain_s=LOADER_DRAIN_S, stage=LOADER))
+    return found
 
 
 def run(settings: Settings) -> int:

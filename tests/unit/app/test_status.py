@@ -18,11 +18,11 @@ LOADER = LoaderReport(pid=3, started_at=0, updated_at=0, sink="postgres", figure
 
 
 def test_a_recorder_that_is_well_has_no_problems() -> None:
-    assert list(find_problems("main", SUPERVISOR, COLLECTOR, LOADER)) == []
+    assert list(find_problems("main", SUPERVISOR, {"collector": COLLECTOR}, {"loader-postgres": LOADER})) == []
 
 
 def test_without_a_supervisor_nothing_else_matters() -> None:
-    assert list(find_problems("main", None, None, None)) == [
+    assert list(find_problems("main", None, {"collector": None}, {"loader-postgres": None})) == [
         "no recorder with INSTANCE_ID 'main' runs on this DATA_DIR"
     ]
 
@@ -37,25 +37,25 @@ def test_without_a_supervisor_nothing_else_matters() -> None:
 )
 def test_a_collector_that_is_not_well(changes: dict[str, object], problem: str) -> None:
     collector = msgspec.structs.replace(COLLECTOR, **changes)
-    assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == [problem]
+    assert list(find_problems("main", SUPERVISOR, {"collector": collector}, {"loader-postgres": LOADER})) == [problem]
 
 
 def test_a_collector_outside_of_its_window_is_well() -> None:
     collector = msgspec.structs.replace(COLLECTOR, ingestion="asleep", asleep_until=1, connections_open=0)
-    assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == []
+    assert list(find_problems("main", SUPERVISOR, {"collector": collector}, {"loader-postgres": LOADER})) == []
 
 
 def test_processes_that_are_missing() -> None:
-    assert list(find_problems("main", SUPERVISOR, None, None)) == [
+    assert list(find_problems("main", SUPERVISOR, {"collector": None}, {"loader-postgres": None})) == [
         "the collector does not run",
-        "the loader does not run",
+        "the loader-postgres does not run",
     ]
 
 
 def test_a_loader_without_its_database() -> None:
     loader = msgspec.structs.replace(LOADER, figures=LoaderHealth(), last_error="connection refused")
-    assert list(find_problems("main", SUPERVISOR, COLLECTOR, loader)) == [
-        "the loader has no database: connection refused"
+    assert list(find_problems("main", SUPERVISOR, {"collector": COLLECTOR}, {"loader-postgres": loader})) == [
+        "the loader-postgres has no database: connection refused"
     ]
 
 
