@@ -1,11 +1,13 @@
 """What the processes of a recorder say of themselves, put together where there are several of a kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final, TypeVar
 
 import msgspec
 
 from orderflow_recorder.app.health import CollectorHealth, LoaderReport, MarketHealth, ProcessHealth, is_fresh
+from orderflow_recorder.loader.health import LoaderHealth
 
 RECORDING: Final = "recording"
 
@@ -61,19 +63,20 @@ def all_loaders(reports: Sequence[LoaderReport | None], now_ns: int) -> LoaderRe
         figures=msgspec.structs.replace(
             _sum(figures),
             connected=not missing and all(one.connected for one in figures),
-            lag_bytes=sum(_lags(found).values()),
+            lag_bytes=_by_journal(found, attrgetter("lag_bytes")),
+            unparsable=_by_journal(found, attrgetter("unparsable")),
             lag_seconds=max(one.lag_seconds for one in figures),
             last_error=error,
         ),
     )
 
 
-def _lags(reports: Sequence[LoaderReport]) -> Mapping[str, int]:
-    """Return how much of each journal somebody still has to load."""
-    lags: dict[str, int] = {}
+def _by_journal(reports: Sequence[LoaderReport], count: Callable[[LoaderHealth], int]) -> int:
+    """Return what is counted of all journals, where each loader of a journal counts all of it."""
+    counts: dict[str, int] = {}
     for one in reports:
-        lags[one.journal] = max(one.figures.lag_bytes, lags.get(one.journal, 0))
-    return lags
+        counts[one.journal] = max(count(one.figures), counts.get(one.journal, 0))
+    return sum(counts.values())
 
 
 def _market(reports: Sequence[MarketHealth]) -> MarketHealth:

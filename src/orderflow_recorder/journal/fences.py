@@ -7,7 +7,7 @@ the same order.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +39,7 @@ class History(msgspec.Struct, frozen=True):
     """
 
     count: int = 1
-    fences: Sequence[Fence] = ()
+    fences: tuple[Fence, ...] = ()
 
 
 def read_history(directory: Path) -> History:
@@ -78,12 +78,12 @@ def note_shards(directory: Path, count: int, journals: Mapping[str, Path]) -> No
         DirectoryLock(path).release()
     segments = {instance: find_segments(path) for instance, path in journals.items()}
     ends = {instance: max(found) for instance, found in segments.items() if found}
-    fences = [
+    fences = tuple(
         fence
         for fence in before.fences
         if any(min(segments.get(instance, {}), default=end + 1) <= end for instance, end in fence.ends.items())
-    ]
-    _write(directory, History(count, [*fences, Fence(ends)] if ends else fences))
+    )
+    _write(directory, History(count, (*fences, Fence(ends)) if ends else fences))
 
 
 def _write(directory: Path, history: History) -> None:
