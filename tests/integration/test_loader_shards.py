@@ -1,6 +1,8 @@
 """One journal and several loaders: where each begins, and what all of them write."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -129,13 +131,23 @@ class Journals:
         """Note that symbols are divided anew."""
         note_shards(self.directories["main"], count, self.directories)
 
-    def load(self, instance: str, stop: threading.Event, *, to_the_end: bool = False) -> threading.Thread:
-        """Begin to load a journal."""
+    @contextmanager
+    def loading(self, *instances: str) -> Iterator[list[threading.Thread]]:
+        """Load journals while the body runs; of the second one nobody writes any more."""
+        stop = threading.Event()
+        threads = [threading.Thread(target=self._load, args=(instance, stop)) for instance in instances]
+        try:
+            for thread in threads:
+                thread.start()
+            yield threads
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(30)
+
+    def _load(self, instance: str, stop: threading.Event) -> None:
         settings = self.settings.model_copy(update={"instance_id": instance})
-        options = {"to_the_end": to_the_end}
-        thread = threading.Thread(target=run_loader, args=(settings, stop, lambda _report: None), kwargs=options)
-        thread.start()
-        return thread
+        run_loader(settings, stop, lambda _report: None, to_the_end=instance != "main")
 
 
 @pytest.mark.parametrize("emptied", [False, True], ids=["as it was recorded", "into an empty database"])
@@ -144,7 +156,6 @@ def test_a_symbol_that_moves_between_journals_is_loaded_in_the_order_of_its_stre
 ) -> None:
     """There and back again; whichever loader comes first waits for the others."""
     journals = Journals(tmp_path, database_url)
-    stop = threading.Event()
     journals.write("main", 1, 2)
     journals.write("main.2")
     journals.divide(2)
@@ -157,21 +168,14 @@ def test_a_symbol_that_moves_between_journals_is_loaded_in_the_order_of_its_stre
         def has(*numbers: int) -> bool:
             return [row[0] for row in connection.execute(TICKERS)] == [*numbers]
 
-        first = journals.load("main", stop)
-        wait_until(lambda: has(1, 2), within_s=20, what="what was before the first division is loaded")
-        second = journals.load("main.2", stop, to_the_end=True)
-        wait_until(lambda: has(1, 2, 3, 4, 5, 6), within_s=20, what="all is loaded")
-        second.join(20)
-        stop.set()
-        first.join(20)
-        assert not first.is_alive()
-        assert not second.is_alive()
+        with journals.loading("main"):
+            wait_until(lambda: has(1, 2), within_s=20, what="what was before the first division is loaded")
+            with journals.loading("main.2") as (second,):
+                wait_until(lambda: has(1, 2, 3, 4, 5, 6), within_s=20, what="all is loaded")
+                second.join(20)
+                assert not second.is_alive(), "it comes to an end by itself"
         assert positions(database_url)["postgres"][0] == 3
         if emptied:
             connection.execute("truncate book_tickers, coverage, gaps, sync_events, loader_positions")
-            again = threading.Event()
-            threads = [journals.load("main.2", again, to_the_end=True), journals.load("main", again)]
-            wait_until(lambda: has(1, 2, 3, 4, 5, 6), within_s=20, what="all is loaded again")
-            again.set()
-            for thread in threads:
-                thread.join(20)
+            with journals.loading("main.2", "main"):
+                wait_until(lambda: has(1, 2, 3, 4, 5, 6), within_s=20, what="all is loaded again")

@@ -71,7 +71,9 @@ async def test_before_the_list_was_read_nothing_is_said_about_trading() -> None:
 async def test_of_all_that_trade_each_is_listed_and_delisted_in_one_shard() -> None:
     before = {f"{letter}USDT": "TRADING" for letter in "ABCDEFGH"}
     after = {f"{letter}USDT": "TRADING" for letter in "EFGHIJKL"}
-    listed, delisted, said = [], [], []
+    listed: list[str] = []
+    delisted: list[str] = []
+    said: list[str | None] = []
     for shard in shards(Work.COLLECT, 3):
         venue = FakeVenue(statuses=before)
         symbols, journal = follower(venue, None, shard)
