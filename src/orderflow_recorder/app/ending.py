@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from orderflow_recorder.ports.journal import JournalEntry, JournalReader
+from orderflow_recorder.ports.journal import JournalBlock, JournalEntry, JournalReader
 
 
 class EndingReader:
@@ -20,6 +20,17 @@ class EndingReader:
         if not entries:
             self._ended.set()
         return entries
+
+    def read_block(self, max_bytes: int) -> JournalBlock | None:
+        """Return the next lines; none of them means the end."""
+        block = self._reader.read_block(max_bytes)
+        if block is None:
+            self._ended.set()
+        return block
+
+    def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
+        """Return the entries of a block."""
+        return self._reader.entries(block)
 
     def take_skipped(self) -> Sequence[int]:
         """Return the segments that were gone before they were read."""

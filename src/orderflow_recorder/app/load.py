@@ -4,6 +4,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
@@ -24,7 +25,6 @@ from orderflow_recorder.journal.retention import SinkPositions
 from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.loop import Loader
-from orderflow_recorder.loader.share import ShareParser
 from orderflow_recorder.ports.journal import JournalReader
 from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.sink import PostgresSink
@@ -112,10 +112,9 @@ def make_loader(
     shard: Shard = WHOLE,
 ) -> Loader:
     """Return a loader of ``shard`` with the batches, back-off and tops of ``settings``; see `Loader` for the rest."""
-    parser = BinanceParser()
     return Loader(
         reader_factory,
-        parser if shard.count == 1 else ShareParser(parser, shard),
+        BinanceParser(shard),
         sink,
         BatchPolicy(
             max_rows=settings.loader_batch_rows,
@@ -130,6 +129,7 @@ def make_loader(
         publish=publish,
         observe=observe,
         drain_s=drain_s,
+        start=ThreadPoolExecutor(1, thread_name_prefix="write").submit,
     )
 
 

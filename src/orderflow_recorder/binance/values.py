@@ -14,6 +14,8 @@ from orderflow_recorder.domain.records import DecimalText
 # Milliseconds stay below 10**14 until the year 5138, microseconds are above it since 1973.
 _MICROSECONDS_FROM: Final = 10**14
 _YEAR_2200_S: Final = 7_258_118_400
+MILLISECONDS_BELOW: Final = _YEAR_2200_S * 1_000
+"""A positive time below it is certainly one in milliseconds."""
 
 _MAX_CHARACTERS: Final = 16_000
 """``numeric`` holds 131,072 digits before and 16,383 after the point."""
@@ -34,7 +36,7 @@ def to_ns(venue_time: int) -> int:
     Raises:
         FrameError: Not positive, or beyond the year 2200.
     """
-    if 0 < venue_time < _YEAR_2200_S * 1_000:
+    if 0 < venue_time < MILLISECONDS_BELOW:
         return venue_time * 1_000_000
     if _MICROSECONDS_FROM <= venue_time < _YEAR_2200_S * 1_000_000:
         return venue_time * 1_000
@@ -45,21 +47,29 @@ def to_ns(venue_time: int) -> int:
 def check_decimals(values: Sequence[str]) -> None:
     """Check that every value is digits with at most one point.
 
-    Works on the joined text, because a diff has hundreds of values. Nearly always each of them
-    has one point; then what is left without digits is known, which is cheaper to see than to match.
-
     Raises:
         FrameError: One is not, or is longer than ``numeric`` holds.
     """
     if not values:
         return
     text = ",".join(values) + ","
-    one_point_each = text.encode("utf-8", "replace").translate(None, b"0123456789") == b".," * len(values)
-    if not one_point_each or text.startswith(".,") or ",.," in text:
+    if not are_decimals(text.encode("utf-8", "replace"), len(values)):
         _match_values(text, values)
     if len(text) > _MAX_CHARACTERS and max(map(len, values)) > _MAX_CHARACTERS:
         message = f"expected decimal text of at most {_MAX_CHARACTERS} characters, received {max(map(len, values))}"
         raise FrameError(message)
+
+
+def are_decimals(text: bytes, count: int) -> bool:
+    """Say whether ``text`` is so many decimal texts, each with a comma behind it.
+
+    Works on all of them at once, because a diff has hundreds: what is left without digits is a comma each, or a
+    point and a comma.
+    """
+    shape = text.translate(None, b"0123456789")
+    if shape.replace(b".,", b",") != b"," * count:
+        return False
+    return not (text.startswith((b",", b".,")) or b",," in text or b",.," in text)
 
 
 def _match_values(text: str, values: Sequence[str]) -> None:

@@ -6,7 +6,8 @@ microseconds (`values.to_ns` tells by size). Prices and quantities are decimal t
 checked. In brackets: which market has the key, where not both.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import field
@@ -16,10 +17,21 @@ Level = tuple[str, str]
 """Price and absolute quantity."""
 
 
-class TradeWire(msgspec.Struct, frozen=True, gc=False):
+WireT = TypeVar("WireT", bound=msgspec.Struct)
+
+
+class _NoEvent(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="\0"):
+    """Never sent: a payload that may be one of two must say in ``e`` which one it is."""
+
+
+def event_decoder(wire: type[WireT]) -> Callable[[msgspec.Raw], WireT]:
+    """Return what decodes payloads of one event type, and refuses those of another or of none."""
+    return cast("Callable[[msgspec.Raw], WireT]", msgspec.json.Decoder(wire | _NoEvent).decode)
+
+
+class TradeWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="trade"):
     """Stream ``trade``."""
 
-    event_type: Literal["trade"] = field(name="e")
     event_time: int = field(name="E")
     symbol: str = field(name="s")
     trade_id: Id = field(name="t")
@@ -32,10 +44,9 @@ class TradeWire(msgspec.Struct, frozen=True, gc=False):
     """1 USD-M, 2 COIN-M [USD-M, since 2026-06-30]."""
 
 
-class AggTradeWire(msgspec.Struct, frozen=True, gc=False):
+class AggTradeWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="aggTrade"):
     """Stream ``aggTrade``; ``nq`` (quantity without RPI trades) is not recorded."""
 
-    event_type: Literal["aggTrade"] = field(name="e")
     event_time: int = field(name="E")
     symbol: str = field(name="s")
     agg_trade_id: Id = field(name="a")
@@ -48,10 +59,9 @@ class AggTradeWire(msgspec.Struct, frozen=True, gc=False):
     security_type: int | None = field(name="st", default=None)
 
 
-class SpotDepthWire(msgspec.Struct, frozen=True, gc=False):
+class SpotDepthWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="depthUpdate"):
     """Spot stream ``depth``: no transaction time, no ``pu``."""
 
-    event_type: Literal["depthUpdate"] = field(name="e")
     event_time: int = field(name="E")
     symbol: str = field(name="s")
     first_update_id: Id = field(name="U")
@@ -60,10 +70,9 @@ class SpotDepthWire(msgspec.Struct, frozen=True, gc=False):
     asks: list[Level] = field(name="a")
 
 
-class UsdmDepthWire(msgspec.Struct, frozen=True, gc=False):
+class UsdmDepthWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="depthUpdate"):
     """USD-M streams ``depth`` and ``depth5|10|20``, which only their names tell apart."""
 
-    event_type: Literal["depthUpdate"] = field(name="e")
     event_time: int = field(name="E")
     transaction_time: int = field(name="T")
     symbol: str = field(name="s")
@@ -94,10 +103,9 @@ class SpotBookTickerWire(msgspec.Struct, frozen=True, gc=False):
     ask_quantity: str = field(name="A")
 
 
-class UsdmBookTickerWire(msgspec.Struct, frozen=True, gc=False):
+class UsdmBookTickerWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="bookTicker"):
     """USD-M stream ``bookTicker``."""
 
-    event_type: Literal["bookTicker"] = field(name="e")
     update_id: Id = field(name="u")
     symbol: str = field(name="s")
     bid_price: str = field(name="b")
@@ -109,10 +117,9 @@ class UsdmBookTickerWire(msgspec.Struct, frozen=True, gc=False):
     security_type: int | None = field(name="st", default=None)
 
 
-class MarkPriceWire(msgspec.Struct, frozen=True, gc=False):
+class MarkPriceWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="markPriceUpdate"):
     """USD-M stream ``markPrice``."""
 
-    event_type: Literal["markPriceUpdate"] = field(name="e")
     event_time: int = field(name="E")
     symbol: str = field(name="s")
     mark_price: str = field(name="p")
@@ -143,10 +150,9 @@ class LiquidationOrderWire(msgspec.Struct, frozen=True, gc=False):
     security_type: int | None = field(name="st", default=None)
 
 
-class ForceOrderWire(msgspec.Struct, frozen=True, gc=False):
+class ForceOrderWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="forceOrder"):
     """USD-M stream ``forceOrder``; ``st`` is documented without saying on which level."""
 
-    event_type: Literal["forceOrder"] = field(name="e")
     event_time: int = field(name="E")
     order: LiquidationOrderWire = field(name="o")
     security_type: int | None = field(name="st", default=None)

@@ -46,6 +46,11 @@ class Batcher:
         self._rows += rows
         self._bytes += bytes
 
+    @property
+    def room(self) -> tuple[int, int]:
+        """Return how many more rows and bytes make the batch due, at least one of each."""
+        return max(1, self._policy.max_rows - self._rows), max(1, self._policy.max_bytes - self._bytes)
+
     def should_flush(self, now: float) -> bool:
         """Return whether the batch must be written now; an empty one never."""
         full = self._rows >= self._policy.max_rows or self._bytes >= self._policy.max_bytes

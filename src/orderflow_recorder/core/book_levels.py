@@ -17,6 +17,7 @@ import msgspec
 from orderflow_recorder.core.order_book import depth_ids
 from orderflow_recorder.core.sequencing import Bridge, Verdict, bridge, judge
 from orderflow_recorder.domain.errors import OrderflowError
+from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import BookSnapshot, DecimalText, DepthDiff
 
 CHECKPOINT: Final = "checkpoint"
@@ -86,6 +87,15 @@ class BookLevels:
         if self._chained:
             return judge(self._market, self.last_update_id, ids)
         return _VERDICTS[bridge(self._market, self.last_update_id, ids)]
+
+    def is_next(self, diff: DepthDiff) -> bool:
+        """Say whether ``diff`` just goes on where the last one ended (hot path); false is no answer: see `follows`."""
+        last = self.last_update_id
+        if not self._chained or diff.final_update_id <= last:
+            return False
+        if self._market is Market.USDM:
+            return diff.previous_final_update_id == last
+        return diff.first_update_id == last + 1
 
     def apply(self, diff: DepthDiff) -> None:
         """Take the levels of a diff that is next (hot path).

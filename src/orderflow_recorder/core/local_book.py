@@ -111,6 +111,8 @@ class LocalBook:
                 return self._take_slowly(diff)
             if book is None:
                 return ()
+            if book.is_next(diff):
+                return self._apply(book, diff)
             verdict = book.follows(diff)
             if verdict is Verdict.NEXT:
                 return self._apply(book, diff)

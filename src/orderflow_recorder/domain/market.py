@@ -8,3 +8,5 @@ class Market(StrEnum):
 
     SPOT = "spot"
     USDM = "usdm"
+
+    __hash__ = str.__hash__  # an enumeration's own is a Python function, too slow for the key of every record

@@ -21,6 +21,8 @@ class StreamKind(StrEnum):
     MARK_PRICE = "markPrice"
     FORCE_ORDER = "forceOrder"
 
+    __hash__ = str.__hash__  # as `Market`
+
 
 class Stream(msgspec.Struct, frozen=True, order=True):
     """One subscribed stream.

@@ -6,14 +6,17 @@ import msgspec
 
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.lines import HEADER, Line, bad_payload, decode_line
-from orderflow_recorder.ports.journal import EntryKind, JournalEntry
+from orderflow_recorder.ports.journal import EntryKind, JournalBlock, JournalEntry
 
 LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
+DAMAGE: Final = (ValueError, RecursionError, msgspec.MsgspecError)
+"""What decoding a line that is none may raise."""
 _KEPT_OF_A_LONGER_LINE_BYTES: Final = 1 << 16
+_HEADER_MARK: Final = f'"{HEADER}"'.encode()
 
 
 class EntryDecoder:
-    """Takes blocks of one segment in order and returns the entries that are complete.
+    """Takes pieces of one segment in order, cuts them into whole lines, and decodes those.
 
     Attributes:
         position: Where the first line begins that has not been returned yet.
@@ -36,31 +39,69 @@ class EntryDecoder:
         self._instance = ""
         self._run_id = ""
         if header is not None:
-            self._entry(header, position, position)
+            self._take_header(header)
 
-    def feed(self, block: bytes) -> list[JournalEntry]:
-        """Return the entries whose line break is in ``block``."""
-        cut = block.rfind(b"\n")
+    def cut(self, piece: bytes) -> JournalBlock | None:
+        """Return the lines whose line break is in ``piece``, but for a segment's header; none where there is none."""
+        cut = piece.rfind(b"\n")
         if cut < 0:
-            self._wait_for_line_break(block)
-            return []
-        text = b"".join([*self._pieces, block[:cut]])
+            self._wait_for_line_break(piece)
+            return None
+        text = b"".join([*self._pieces, piece[: cut + 1]])
         dropped = self._dropped_bytes
         self._forget_tail()
-        if cut + 1 < len(block):
-            self._wait_for_line_break(block[cut + 1 :])
-        return self._entries(text, dropped)
+        if cut + 1 < len(piece):
+            self._wait_for_line_break(piece[cut + 1 :])
+        if self.position.offset == 0 and not dropped:
+            text = self._without_header(text)
+        return self._block(text, dropped) if text else None
 
-    def finish(self) -> list[JournalEntry]:
+    def rest(self) -> JournalBlock | None:
         """Return the last line of a file that does not end with a line break, if there is one."""
-        text = b"".join(self._pieces)
-        if not text:
-            return []
-        start = self.position
-        end = self.position = Position(start.segment, start.offset + len(text) + self._dropped_bytes)
+        text, dropped = b"".join(self._pieces), self._dropped_bytes
         self._forget_tail()
-        entry = self._entry(text, start, end)
-        return [] if entry is None else [entry]
+        return self._block(text, dropped) if text else None
+
+    def entries(self, block: JournalBlock) -> list[JournalEntry]:
+        """Return the entries of a block that was cut, or of a part of one."""
+        entries = []
+        start, dropped = block.start, block.dropped_bytes
+        context = block.instance, block.run_id
+        for line in block.text.removesuffix(b"\n").split(b"\n"):
+            end = Position(start.segment, min(start.offset + len(line) + 1 + dropped, block.end.offset))
+            if dropped:
+                reason = f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
+                entries.append(_corrupt(line, start, end, reason))
+                dropped = 0
+            elif block.whole and (header := _header(line)) is not None:
+                context = header
+            else:
+                entries.append(_entry(line, start, end, *context))
+            start = end
+        return entries
+
+    def _block(self, text: bytes, dropped: int) -> JournalBlock:
+        start, context = self.position, (self._instance, self._run_id)
+        self.position = Position(start.segment, start.offset + len(text) + dropped)
+        header_within = _HEADER_MARK in text  # of files that somebody put together
+        if header_within:
+            for line in text.split(b"\n"):
+                self._take_header(line)
+        return JournalBlock(start, self.position, text, *context, dropped, header_within or dropped > 0)
+
+    def _without_header(self, text: bytes) -> bytes:
+        """Take the context from the first line of a segment and leave it out; captures have none."""
+        line, line_break, others = text.partition(b"\n")
+        if not self._take_header(line):
+            return text
+        self.position = Position(self.position.segment, len(line) + len(line_break))
+        return others
+
+    def _take_header(self, line: bytes) -> bool:
+        header = _header(line)
+        if header is not None:
+            self._instance, self._run_id = header
+        return header is not None
 
     def _forget_tail(self) -> None:
         self._pieces = []
@@ -76,72 +117,63 @@ class EntryDecoder:
             self._pieces = [kept]
             self._waiting_bytes = len(kept)
 
-    def _entries(self, text: bytes, dropped: int) -> list[JournalEntry]:
-        entries = []
-        start = self.position
-        for line in text.split(b"\n"):
-            end = Position(start.segment, start.offset + len(line) + 1 + dropped)
-            if dropped:
-                entry: JournalEntry | None = _corrupt(
-                    line, start, end, f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
-                )
-                dropped = 0
-            else:
-                entry = self._entry(line, start, end)
-            if entry is not None:
-                entries.append(entry)
-            start = end
-        self.position = start
-        return entries
 
-    def _entry(self, text: bytes, start: Position, end: Position) -> JournalEntry | None:
-        try:
-            line = decode_line(text)
-            if line.k == EntryKind.FRAME and line.market is not None and line.d:
-                return JournalEntry(
-                    EntryKind.FRAME,
-                    start,
-                    end,
-                    line.t,
-                    bytes(line.d),
-                    self._instance,
-                    self._run_id,
-                    line.market,
-                    connection=line.c,
-                )
-            if line.k == HEADER:
-                self._instance = line.instance
-                self._run_id = line.run
-                return None
-            return self._rarer_entry(line, text, start, end)
-        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-            return _corrupt(text, start, end, str(error))
+def _header(text: bytes) -> tuple[str, str] | None:
+    """Return instance and run of a segment's header; none where the line is something else."""
+    if _HEADER_MARK not in text:
+        return None
+    try:
+        line = decode_line(text)
+    except DAMAGE:
+        return None
+    return (line.instance, line.run) if line.k == HEADER else None
 
-    def _rarer_entry(self, line: Line, text: bytes, start: Position, end: Position) -> JournalEntry:
-        kind = EntryKind(line.k)
-        if kind is EntryKind.EVENT:
-            payload = text
-        elif kind is EntryKind.BAD:
-            payload = bad_payload(line)
-        elif line.market is not None and line.d and kind is not EntryKind.CORRUPT:
-            payload = bytes(line.d)
-        else:
-            message = f"expected market and d in a line of kind {line.k!r}"
-            raise ValueError(message)
-        return JournalEntry(
-            kind,
-            start,
-            end,
-            line.t,
-            payload,
-            self._instance,
-            self._run_id,
-            line.market,
-            line.symbol,
-            line.path,
-            line.c,
-            line.reason,
-        )
+
+def _entry(text: bytes, start: Position, end: Position, instance: str, run_id: str) -> JournalEntry:
+    try:
+        line = decode_line(text)
+        if line.k == EntryKind.FRAME and line.market is not None and line.d:
+            return JournalEntry(
+                EntryKind.FRAME,
+                start,
+                end,
+                line.t,
+                bytes(line.d),
+                instance,
+                run_id,
+                line.market,
+                connection=line.c,
+            )
+        return _rarer_entry(line, text, start, end, instance, run_id)
+    except DAMAGE as error:
+        return _corrupt(text, start, end, str(error))
+
+
+def _rarer_entry(line: Line, text: bytes, start: Position, end: Position, instance: str, run_id: str) -> JournalEntry:
+    kind = EntryKind(line.k)
+    if kind is EntryKind.EVENT:
+        payload = text
+    elif kind is EntryKind.BAD:
+        payload = bad_payload(line)
+    elif line.market is not None and line.d and kind is not EntryKind.CORRUPT:
+        payload = bytes(line.d)
+    else:
+        message = f"expected market and d in a line of kind {line.k!r}"
+        raise ValueError(message)
+    return JournalEntry(
+        kind,
+        start,
+        end,
+        line.t,
+        payload,
+        instance,
+        run_id,
+        line.market,
+        line.symbol,
+        line.path,
+        line.c,
+        line.reason,
+    )
 
 
 def _corrupt(text: bytes, start: Position, end: Position, reason: str) -> JournalEntry:

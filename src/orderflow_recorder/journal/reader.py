@@ -16,10 +16,10 @@ from orderflow_recorder.domain.errors import JournalError
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.journal.entries import EntryDecoder
 from orderflow_recorder.journal.segments import find_segments
-from orderflow_recorder.ports.journal import JournalEntry
+from orderflow_recorder.ports.journal import JournalBlock, JournalEntry
 
-_BLOCK_BYTES: Final = 1 << 20
-_LONG_LINE_BLOCK_BYTES: Final = 1 << 16
+_PIECE_BYTES: Final = 1 << 20
+_LONG_LINE_PIECE_BYTES: Final = 1 << 16
 _LONGEST_HEADER_BYTES: Final = 1 << 16
 
 
@@ -39,7 +39,7 @@ class SegmentReader:
         self._decoder = EntryDecoder(position)
         self._file: io.RawIOBase | gzip.GzipFile | None = None
         self._path: Path | None = None
-        self._last_block_due = False
+        self._last_piece_due = False
         self._finished = position == JOURNAL_START
         self._skipped: list[int] = []
 
@@ -51,22 +51,40 @@ class SegmentReader:
         """
         entries: list[JournalEntry] = []
         wanted = max_bytes
-        while (wanted > 0 or not entries) and (self._file is not None or self._open_next()):
-            block = self._read_block(min(wanted, _BLOCK_BYTES) if wanted > 0 else _LONG_LINE_BLOCK_BYTES)
-            if block:
-                wanted -= len(block)
-                entries += self._decoder.feed(block)
-            elif self._last_block_due:
-                if self._complete:
-                    entries += self._decoder.finish()
+        while (wanted > 0 or not entries) and (block := self.read_block(max(wanted, 1))) is not None:
+            wanted -= len(block.text)
+            entries += self.entries(block)
+        return entries
+
+    def read_block(self, max_bytes: int) -> JournalBlock | None:
+        """Return the next complete lines of one segment, about ``max_bytes`` of them; none at the end.
+
+        Raises:
+            JournalError: As `read`.
+        """
+        wanted = max_bytes
+        while self._file is not None or self._open_next():
+            piece = self._read_piece(min(wanted, _PIECE_BYTES) if wanted > 0 else _LONG_LINE_PIECE_BYTES)
+            block = None
+            if piece:
+                wanted -= len(piece)
+                block = self._decoder.cut(piece)
+            elif self._last_piece_due:
+                block = self._decoder.rest() if self._complete else None
                 self.close()
                 self._finished = True
             elif max(self._find(), default=0) > self._decoder.position.segment:
                 # The writer is done with this file, but perhaps wrote to it since the read above.
-                self._last_block_due = True
+                self._last_piece_due = True
             else:
                 break
-        return entries
+            if block is not None:
+                return block
+        return None
+
+    def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
+        """Return the entries of a block that was read, or of a part of one."""
+        return self._decoder.entries(block)
 
     def take_skipped(self) -> Sequence[int]:
         """Return the segments that were deleted before they were read, each of them once."""
@@ -90,7 +108,7 @@ class SegmentReader:
             self._file.close()
             self._file = None
 
-    def _read_block(self, size: int) -> bytes:
+    def _read_piece(self, size: int) -> bytes:
         if self._file is None:
             return b""
         try:
@@ -120,7 +138,7 @@ class SegmentReader:
         self._path = segments[number]
         if here.segment > 0:
             self._skipped += range(expected, number)
-        self._last_block_due = self._complete
+        self._last_piece_due = self._complete
         if number == here.segment and here.offset > 0:
             self._continue_at(here, is_newest=number == max(segments))
         else:
@@ -132,10 +150,10 @@ class SegmentReader:
         """Seek to a place within a segment, after a look at its header for the context."""
         if self._file is None:
             return
-        first_line, line_break, _ = self._read_block(_LONGEST_HEADER_BYTES).partition(b"\n")
+        first_line, line_break, _ = self._read_piece(_LONGEST_HEADER_BYTES).partition(b"\n")
         self._decoder.begin(here, header=first_line if line_break else None)
         self._file.seek(here.offset - 1)
-        before = self._read_block(1)
+        before = self._read_piece(1)
         if before == b"\n" or (before and self._complete):
             return
         if not before and not is_newest:

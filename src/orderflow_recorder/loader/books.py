@@ -55,6 +55,12 @@ class LocalBooks:
         """Keep no connection where nothing is asked."""
         self._source.close()
 
+    def asks_for(self, record: Record) -> bool:
+        """Say whether taking a diff or snapshot will ask what was written before."""
+        if isinstance(record, DepthDiff):
+            return (record.market, record.symbol) not in self._books
+        return isinstance(record, BookSnapshot)
+
     def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
         """Return what follows from a record for its book (hot path).
 
@@ -65,12 +71,13 @@ class LocalBooks:
         Raises:
             SinkUnavailableError: The book must be taken up again, and the database is away.
         """
-        if not isinstance(record, DepthDiff | BookSnapshot):
+        if not isinstance(record, DepthDiff) and not isinstance(record, BookSnapshot):
             return ()
         key = (record.market, record.symbol)
         try:
             if isinstance(record, DepthDiff):
-                return self._told(key, self._take_diff(key, record))
+                effects = (self._books.get(key) or self._taken_up(key, record)).take_diff(record)
+                return self._told(key, effects) if effects else ()
             self._take_snapshot(key, record, pending)
         except SinkUnavailableError:
             raise
@@ -80,10 +87,6 @@ class LocalBooks:
                 self._failed.add(key)
                 self._log.exception("{} {}: the local book is dropped until the next snapshot", *key)
         return ()
-
-    def _take_diff(self, key: _Key, diff: DepthDiff) -> Sequence[Effect]:
-        book = self._books.get(key)
-        return (self._taken_up(key, diff) if book is None else book).take_diff(diff)
 
     def _take_snapshot(self, key: _Key, snapshot: BookSnapshot, pending: Sequence[Record]) -> None:
         book = self._books.get(key)
@@ -123,8 +126,6 @@ class LocalBooks:
 
     def _told(self, key: _Key, effects: Sequence[Effect]) -> Sequence[BookSnapshot | BookTop]:
         """Log the remarks, return the records."""
-        if not effects:
-            return ()
         records: list[BookSnapshot | BookTop] = []
         for effect in effects:
             if isinstance(effect, Remark):

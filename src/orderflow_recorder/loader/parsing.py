@@ -9,7 +9,7 @@ from orderflow_recorder.domain.errors import FrameError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.ports.journal import EntryKind, JournalEntry
-from orderflow_recorder.ports.sink import Parser, Rejected
+from orderflow_recorder.ports.sink import ParsedLines, Parser, Rejected
 
 _UNREADABLE: Final = frozenset({EntryKind.BAD, EntryKind.CORRUPT})
 _MICROSECOND_NS: Final = 1000
@@ -33,8 +33,7 @@ class TolerantParser:
 
     def parse(self, entry: JournalEntry) -> tuple[Sequence[Record], bool]:
         """Return the records of ``entry``, and whether it could be parsed."""
-        if entry.receive_time:
-            self._last_time = entry.receive_time
+        self._last_time = entry.receive_time or self._last_time
         if entry.kind in _UNREADABLE:
             return [self._unparsable(entry, entry.reason or "not a frame", None)], False
         try:
@@ -45,6 +44,16 @@ class TolerantParser:
             place = f"segment {entry.start.segment}, byte {entry.start.offset}"
             logger.bind(component="loader").exception("the parser failed on the entry at {}", place)
             return [self._unparsable(entry, f"parser failed: {error!r}", None)], False
+
+    def parse_block(self, text: bytes) -> ParsedLines | None:
+        """Return what whole lines say; none where they are to be looked at entry by entry."""
+        try:
+            lines = self._parser.parse_block(text)
+        except Exception:  # noqa: BLE001  # a bug met by one line: entry by entry it is found and told
+            return None
+        if lines is not None:
+            self._last_time = lines.receive_time or self._last_time
+        return lines
 
     def refused(self, rejected: Rejected, entry: JournalEntry) -> RecorderEvent:
         """Return the event that registers a record of ``entry`` that the sink refused."""

@@ -1,12 +1,12 @@
-"""The one batch a loader holds in memory."""
+"""A batch that a loader has in memory."""
 
-from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Final
 
 from orderflow_recorder.core.batching import Batcher, BatchPolicy
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import BookSnapshot, Record
-from orderflow_recorder.ports.journal import JournalEntry
+from orderflow_recorder.loader.blocks import Origin, Parsed
 
 _LEVEL_BYTES: Final = 24
 """Of price and quantity, as in a journal: a book is as much work whether it came from there or from us."""
@@ -28,39 +28,33 @@ class PendingBatch:
         """Begin empty at ``start``."""
         self._batcher = Batcher(policy)
         self.last_time = 0
-        self.begin(start)
-
-    def begin(self, start: Position) -> None:
-        """Begin the next batch at ``start``."""
         self.start = self.end = start
         self.records: list[Record] = []
         self.unparsable = 0
         self.bytes = 0
-        self._origins: list[JournalEntry | None] = []
-        self._batcher.reset()
+        self._origins: list[tuple[Origin | None, int]] = []
 
-    def add_entry(self, entry: JournalEntry, records: Sequence[Record], *, parsed: bool, now: float) -> None:
-        """Take what one entry says.
+    def add(self, parsed: Parsed, now: float) -> None:
+        """Take what a block or an entry says.
 
         Args:
-            entry: It counts with its bytes even if it says nothing: the position moves.
-            records: What it says.
-            parsed: False where ``records`` only tells that it could not be parsed.
+            parsed: Its bytes count even if it says nothing: the position moves.
             now: Monotonic seconds.
         """
+        origin, records = parsed.origin, parsed.records
         self.records += records
-        self._origins += [entry] * len(records)
-        self.unparsable += not parsed
-        self.end = entry.end
-        self.last_time = entry.receive_time or self.last_time
-        size = entry.end.offset - entry.start.offset
+        self._origins.append((origin, len(records)))
+        self.unparsable += not parsed.readable
+        self.end = origin.end
+        self.last_time = parsed.receive_time or self.last_time
+        size = origin.end.offset - origin.start.offset
         self.bytes += size
         self._batcher.add(len(records), size, now)
 
     def add_own(self, record: Record, now: float) -> None:
         """Take a record of the loader's own making; the position does not move, but its size counts."""
         self.records.append(record)
-        self._origins.append(None)
+        self._origins.append((None, 1))
         self._batcher.add(1, _size(record), now)
 
     def is_due(self, now: float) -> bool:
@@ -71,9 +65,15 @@ class PendingBatch:
         """Return the seconds until it is due by age; none while it is empty."""
         return self._batcher.seconds_left(now)
 
-    def origins(self) -> dict[int, JournalEntry | None]:
-        """Return the entry each record came from, if from one, by the record's `id`."""
-        return {id(record): entry for record, entry in zip(self.records, self._origins, strict=True)}
+    @property
+    def room(self) -> tuple[int, int]:
+        """Return how many more rows and bytes make it due, at least one of each."""
+        return self._batcher.room
+
+    def origins(self) -> dict[int, Origin | None]:
+        """Return what each record was parsed from, if it was, by the record's `id`."""
+        origins = chain.from_iterable(repeat(origin, count) for origin, count in self._origins)
+        return {id(record): origin for record, origin in zip(self.records, origins, strict=True)}
 
 
 def _size(record: Record) -> int:

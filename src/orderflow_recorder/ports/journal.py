@@ -56,6 +56,28 @@ class JournalEntry(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
+class JournalBlock(msgspec.Struct, frozen=True, gc=False):
+    """Whole lines of one segment, not looked at yet; a segment's header is none of them.
+
+    Attributes:
+        start: Where the first line begins.
+        end: Where the line after the last one begins.
+        text: The lines, each with its line break (but for the last line of a file that ends without one).
+        instance: From the segment's header ('' in a capture).
+        run_id: From the segment's header ('' in a capture).
+        dropped_bytes: Left out of the first line, which is too long to be an entry.
+        whole: Whether it may not be decoded in parts: that first line, or a header between lines, concerns the rest.
+    """
+
+    start: Position
+    end: Position
+    text: bytes
+    instance: str = ""
+    run_id: str = ""
+    dropped_bytes: int = 0
+    whole: bool = False
+
+
 class JournalWriter(Protocol):
     """Appends entries. Appending only fills a bounded buffer; `flush` writes it.
 
@@ -108,6 +130,14 @@ class JournalReader(Protocol):
 
         Never blocks, never returns a torn line, moves over to the next segment by itself.
         """
+        ...
+
+    def read_block(self, max_bytes: int) -> JournalBlock | None:
+        """Return the next complete lines, about ``max_bytes`` of them; none at the end. See `read`."""
+        ...
+
+    def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
+        """Return the entries of a block that was read, or of a part of one."""
         ...
 
     def take_skipped(self) -> Sequence[int]:

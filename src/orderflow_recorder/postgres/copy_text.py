@@ -1,13 +1,13 @@
-r"""Records as lines of COPY's text format.
+r"""Records as lines of COPY's text format, and the layouts of all that is copied.
 
 Prices and quantities go through as the digits the venue sent (their type promises nothing but
 digits, a point and at most a sign), so nothing is rounded and nothing is parsed. Everything else
 that is text is escaped. Times are cut from ns to us, which is what ``timestamptz`` holds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +23,7 @@ from orderflow_recorder.domain.records import (
     MarkPrice,
     Trade,
 )
+from orderflow_recorder.postgres import copy_binary
 
 _NULL: Final = r"\N"
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -75,23 +76,6 @@ def _maybe(value: str | int | None) -> str | int:
 
 def _maybe_text(value: str | None) -> str:
     return _NULL if value is None else escape(value)
-
-
-def _trade(row: Trade) -> str:
-    event_time = row.event_time  # the hottest line there is: no call that can be spared
-    return (
-        f"{_key(row.market, row.symbol)}\t{row.trade_id}\t{row.price}\t{row.quantity}\t"
-        f"{'t' if row.buyer_is_maker else 'f'}\t{timestamp(row.trade_time)}\t"
-        f"{_NULL if event_time is None else timestamp(event_time)}\t{timestamp(row.receive_time)}\n"
-    )
-
-
-def _agg_trade(row: AggTrade) -> str:
-    return (
-        f"{_key(row.market, row.symbol)}\t{row.agg_trade_id}\t{row.first_trade_id}\t{row.last_trade_id}\t"
-        f"{row.price}\t{row.quantity}\t{'t' if row.buyer_is_maker else 'f'}\t{timestamp(row.trade_time)}\t"
-        f"{_maybe_time(row.event_time)}\t{timestamp(row.receive_time)}\n"
-    )
 
 
 def _sides(row: DepthDiff | BookSnapshot | BookTop) -> str:
@@ -157,35 +141,55 @@ def _event(row: RecorderEvent) -> str:
     )
 
 
+def encode(line: Callable[[Any], str], records: Iterable[Any]) -> bytes:
+    """Return what goes between ``COPY … FROM STDIN`` and its end.
+
+    Raises:
+        ValueError: A record has a value that has no text form.
+    """
+    return "".join(map(line, records)).encode()
+
+
 class Layout(msgspec.Struct, frozen=True):
     """Where records of one type go, and as what.
 
     Attributes:
         table: Name in schema public.
-        columns: In the order of the line's fields: those of the record, without its stream.
+        columns: In the order of the fields of a row: those of the record, without its stream.
         key: Columns of the table's unique index, in its order.
-        line: Returns a record's line, newline included; raises ValueError or TypeError for a value
-            that has no text form.
+        encode: Returns records as COPY takes them; raises ValueError or TypeError for a value that has no
+            such form.
+        form: Which of COPY's formats that is, ``text`` or ``binary``.
     """
 
     table: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    line: Callable[[Any], str]
+    encode: Callable[[Iterable[Any]], bytes]
+    form: str = "text"
 
 
 _NOT_STORED: Final = ("stream", "archived")
 """Fields for the ledger alone."""
 
 
+def _columns(record: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field for field in record.__struct_fields__ if field not in _NOT_STORED)
+
+
 def _layout(record: type[msgspec.Struct], table: str, line: Callable[[Any], str], *key: str) -> Layout:
-    columns = tuple(field for field in record.__struct_fields__ if field not in _NOT_STORED)
-    return Layout(table, columns, key, line)
+    return Layout(table, _columns(record), key, partial(encode, line))
+
+
+def _binary(record: type[msgspec.Struct], table: str, row: Callable[[Any], bytes], *key: str) -> Layout:
+    return Layout(table, _columns(record), key, partial(copy_binary.encode, row), "binary")
 
 
 LAYOUTS: Final[Mapping[type[msgspec.Struct], Layout]] = {
-    Trade: _layout(Trade, "trades", _trade, "market", "symbol", "trade_time", "trade_id"),
-    AggTrade: _layout(AggTrade, "agg_trades", _agg_trade, "market", "symbol", "trade_time", "agg_trade_id"),
+    Trade: _binary(Trade, "trades", copy_binary.trade_row, "market", "symbol", "trade_time", "trade_id"),
+    AggTrade: _binary(
+        AggTrade, "agg_trades", copy_binary.agg_trade_row, "market", "symbol", "trade_time", "agg_trade_id"
+    ),
     DepthDiff: _layout(DepthDiff, "depth_diffs", _depth_diff, "market", "symbol", "event_time", "final_update_id"),
     BookSnapshot: _layout(
         BookSnapshot, "book_snapshots", _book_snapshot, "market", "symbol", "receive_time", "last_update_id", "source"

@@ -75,6 +75,8 @@ def insert_new(cursor: psycopg.Cursor[Any], layout: Layout, records: Sequence[Re
 
 def copy_rows(cursor: psycopg.Cursor[Any], table: sql.Identifier, layout: Layout, records: Sequence[Record]) -> None:
     """COPY ``records`` straight into ``table``."""
+    rows = layout.encode(records)
     columns = sql.SQL(", ").join(map(sql.Identifier, layout.columns))
-    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)) as copy:
-        copy.write("".join(map(layout.line, records)))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(table, columns, sql.SQL(layout.form))
+    with cursor.copy(statement) as copy:
+        copy.write(rows)

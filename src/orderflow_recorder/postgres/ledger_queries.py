@@ -22,7 +22,7 @@ ON CONFLICT DO NOTHING
 """
 
 LOCK_COVERAGE: Final[LiteralString] = """
-SELECT known.market, known.symbol, known.stream, known.first_id, known.last_id, known.last_key,
+SELECT wanted.place, known.first_id, known.last_id, known.last_key,
        (extract(epoch FROM known.first_time) * 1000000)::bigint * 1000,
        (extract(epoch FROM known.last_time) * 1000000)::bigint * 1000
 FROM json_to_recordset(%(rows)s::json) AS wanted (market text, symbol text, stream text, place int)

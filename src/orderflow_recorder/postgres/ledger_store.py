@@ -1,7 +1,7 @@
 """The ledger's rows: locked and loaded, and written back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -55,30 +55,31 @@ def create_coverage(cursor: psycopg.Cursor[Any], wanted: Sequence[tuple[StreamKe
         cursor: In a transaction.
         wanted: Streams in order, each with a receive time (ns) to fill in.
     """
-    cursor.execute(queries.CREATE_COVERAGE, _rows([_key(key) | {"time": timestamp(time)} for key, time in wanted]))
+    rows = [_Wanted(*key, place, time=timestamp(time)) for place, (key, time) in enumerate(wanted)]
+    cursor.execute(queries.CREATE_COVERAGE, _rows(rows))
 
 
 def lock_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> dict[StreamKey, Coverage]:
     """Lock and return the rows of ``keys``, which are in order; nobody else writes these streams until the commit."""
     found = {}
-    cursor.execute(queries.LOCK_COVERAGE, _rows(map(_key, keys)))
-    for market, symbol, stream, first_id, last_id, last_key, first_time, last_time in cursor:
+    cursor.execute(queries.LOCK_COVERAGE, _rows([_Wanted(*key, place) for place, key in enumerate(keys)]))
+    for place, first_id, last_id, last_key, first_time, last_time in cursor:
         cover = None if last_id is None else Cover(first_id, last_id, first_time, last_time)
         mark = None if last_key is None else HighWater(last_key, first_time, last_time)
-        found[Market(market), symbol, stream] = Coverage(cover, mark)
+        found[keys[place]] = Coverage(cover, mark)
     return found
 
 
 def update_coverage(cursor: psycopg.Cursor[Any], rows: dict[StreamKey, Coverage]) -> None:
     """Write rows that are locked."""
     if rows:
-        cursor.execute(queries.UPDATE_COVERAGE, _rows([_key(key) | _ends(row) for key, row in rows.items()]))
+        cursor.execute(queries.UPDATE_COVERAGE, _rows([_ends(key, row) for key, row in rows.items()]))
 
 
 def delete_unused_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> None:
     """Delete rows that `create_coverage` made in this transaction and that nothing was recorded of."""
     if keys:
-        cursor.execute(queries.DELETE_UNUSED_COVERAGE, _rows(map(_key, keys)))
+        cursor.execute(queries.DELETE_UNUSED_COVERAGE, _rows([_Wanted(*key, 0) for key in keys]))
 
 
 def load_gaps(cursor: psycopg.Cursor[Any], wanted: dict[StreamKey, Interval]) -> dict[StreamKey, list[StoredEntry]]:
@@ -86,7 +87,7 @@ def load_gaps(cursor: psycopg.Cursor[Any], wanted: dict[StreamKey, Interval]) ->
     found: defaultdict[StreamKey, list[StoredEntry]] = defaultdict(list)
     if not wanted:
         return found
-    ranges = [_key(key) | {"first_id": ids.first - 1, "last_id": ids.last + 1} for key, ids in wanted.items()]
+    ranges = [_Ends(*key, first_id=ids.first - 1, last_id=ids.last + 1) for key, ids in wanted.items()]
     cursor.execute(queries.LOAD_GAPS, _rows(ranges))
     for market, symbol, stream, gap_id, first, last, *rest in cursor:
         opened_at, from_time, to_time, cause, instance, status, reason, healed_at, healed_by = rest
@@ -164,28 +165,47 @@ def _shard(instance: str, count: str | None) -> Shard | None:
     return Shard(number, known) if number <= known else None
 
 
-def _rows(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return ``rows`` as the parameter of a query, each with its place."""
-    placed = [row | {"place": place} for place, row in enumerate(rows)]
-    return {"rows": msgspec.json.encode(placed).decode()}
+class _Wanted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A stream as a row of a query's parameter, with its place among them."""
+
+    market: Market
+    symbol: str
+    stream: str
+    place: int
+    time: str | None = None
+
+
+class _Ends(msgspec.Struct, frozen=True, gc=False):
+    """What was recorded of a stream, or ids of it, as a row of a query's parameter."""
+
+    market: Market
+    symbol: str
+    stream: str
+    first_id: int | None = None
+    last_id: int | None = None
+    last_key: int | None = None
+    first_time: str | None = None
+    last_time: str | None = None
+
+
+def _rows(rows: Sequence[_Wanted | _Ends]) -> dict[str, str]:
+    """Return ``rows`` as the parameter of a query."""
+    return {"rows": msgspec.json.encode(rows).decode()}
 
 
 def _key(key: StreamKey) -> dict[str, Any]:
     return {"market": str(key[0]), "symbol": key[1], "stream": key[2]}
 
 
-def _ends(row: Coverage) -> dict[str, Any]:
-    ends = row.cover or row.mark
-    if ends is None:
-        message = "expected what was recorded of each stream, received a stream without"
-        raise ValueError(message)
-    return {
-        "first_id": row.cover and row.cover.first,
-        "last_id": row.cover and row.cover.last,
-        "last_key": row.mark and row.mark.key,
-        "first_time": timestamp(ends.first_time),
-        "last_time": timestamp(ends.last_time),
-    }
+def _ends(key: StreamKey, row: Coverage) -> _Ends:
+    cover, mark = row.cover, row.mark
+    if cover is not None:
+        times = timestamp(cover.first_time), timestamp(cover.last_time)
+        return _Ends(*key, cover.first, cover.last, None, *times)
+    if mark is not None:
+        return _Ends(*key, None, None, mark.key, timestamp(mark.first_time), timestamp(mark.last_time))
+    message = "expected what was recorded of each stream, received a stream without"
+    raise ValueError(message)
 
 
 def _gap_row(write: GapWrite) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_symbols_beyond_ascii_pass() -> None:
         ("trade", {**TRADE, "T": 0}, "between 1970 and 2200"),
         ("trade", {**TRADE, "m": 1}, "Expected `bool`, got `int`"),
         ("trade", {**TRADE, "s": "ETHUSDT"}, "expected symbol BTCUSDT, received 'ETHUSDT'"),
-        ("trade", {**TRADE, "e": "aggTrade"}, "Invalid enum value 'aggTrade'"),
+        ("trade", {**TRADE, "e": "aggTrade"}, "Invalid value 'aggTrade'"),
         ("trade", {}, "missing required field `e`"),
         ("trade", [TRADE], "Expected `object`, got `array`"),
         ("aggTrade", {**AGG_TRADE, "f": None}, "got `null`"),

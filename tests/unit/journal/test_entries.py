@@ -9,7 +9,7 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal import entries as entries_module
 from orderflow_recorder.journal.entries import EntryDecoder
-from orderflow_recorder.ports.journal import EntryKind, JournalEntry
+from orderflow_recorder.ports.journal import EntryKind, JournalBlock, JournalEntry
 
 HEADER = b'{"t":1,"k":"header","version":1,"instance":"main","run":"run-1","segment":3}\n'
 LINES = [
@@ -25,9 +25,15 @@ START = Position(3, 0)
 
 
 def decode(*blocks: bytes) -> list[JournalEntry]:
-    """Feed blocks to a new decoder."""
+    """Feed pieces to a new decoder."""
     decoder = EntryDecoder(START)
-    return [entry for block in blocks for entry in decoder.feed(block)]
+    return [entry for piece in blocks for entry in feed(decoder, piece)]
+
+
+def feed(decoder: EntryDecoder, piece: bytes) -> list[JournalEntry]:
+    """Return the entries whose line break is in ``piece``."""
+    block = decoder.cut(piece)
+    return [] if block is None else decoder.entries(block)
 
 
 def test_each_kind_of_line_becomes_its_entry() -> None:
@@ -105,17 +111,52 @@ def test_endless_line_is_corrupt_in_bounded_memory(monkeypatch: pytest.MonkeyPat
 
 def test_last_line_without_a_line_break_is_returned_only_when_asked_for() -> None:
     decoder = EntryDecoder(START)
-    assert decoder.feed(HEADER + LINES[1].strip()) == []
-    (frame,) = decoder.finish()
+    assert feed(decoder, HEADER + LINES[1].strip()) == []
+    block = decoder.rest()
+    assert block is not None
+    (frame,) = decoder.entries(block)
     assert frame.payload == b'{"stream":"x", "p": 1.10}'
     assert decoder.position == frame.end == Position(3, len(HEADER + LINES[1]) - 1)
-    assert decoder.finish() == []
+    assert decoder.rest() is None
+
+
+def test_a_block_is_whole_lines_without_the_header_and_knows_its_context() -> None:
+    decoder = EntryDecoder(START)
+    block = decoder.cut(b"".join(LINES[:3]) + LINES[3][:10])
+    assert block == JournalBlock(
+        Position(3, len(HEADER)), Position(3, len(b"".join(LINES[:3]))), LINES[1] + LINES[2], "main", "run-1"
+    )
+    assert decoder.position == block.end
+    assert EntryDecoder(START).cut(HEADER) is None
+
+
+def test_a_part_of_a_block_is_decoded_like_the_whole() -> None:
+    decoder = EntryDecoder(START)
+    block = decoder.cut(b"".join(LINES))
+    assert block is not None
+    middle = Position(3, block.start.offset + len(LINES[1]))
+    parts = [
+        JournalBlock(block.start, middle, LINES[1], "main", "run-1"),
+        JournalBlock(middle, block.end, b"".join(LINES[2:]), "main", "run-1"),
+    ]
+    assert [entry for part in parts for entry in decoder.entries(part)] == decode(*LINES)
+
+
+def test_a_header_between_the_lines_gives_context_to_what_follows_it() -> None:
+    decoder = EntryDecoder(START)
+    other = HEADER.replace(b"run-1", b"run-2")
+    block = decoder.cut(HEADER + LINES[1] + other + LINES[1])
+    assert block is not None
+    assert (block.run_id, block.whole) == ("run-1", True)
+    assert [entry.run_id for entry in decoder.entries(block)] == ["run-1", "run-2"]
+    (last,) = feed(decoder, LINES[1])
+    assert last.run_id == "run-2"
 
 
 def test_header_gives_context_when_reading_begins_within_a_segment() -> None:
     decoder = EntryDecoder(START)
     decoder.begin(Position(3, 500), header=HEADER.strip())
-    (frame,) = decoder.feed(LINES[1])
+    (frame,) = feed(decoder, LINES[1])
     assert (frame.instance, frame.run_id, frame.start) == ("main", "run-1", Position(3, 500))
 
 

@@ -1,6 +1,9 @@
 """The loop: a real journal, a real reader, a sink that can be switched off."""
 
+import re
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.core.batching import BatchPolicy
-from orderflow_recorder.domain.errors import FrameError, SinkRefusedError
+from orderflow_recorder.domain.errors import FrameError, JournalError, SinkRefusedError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
@@ -18,10 +21,11 @@ from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.segments import segment_path
 from orderflow_recorder.journal.writer import FileJournalWriter
 from orderflow_recorder.loader.books import LocalBooks
+from orderflow_recorder.loader.flight import Start
 from orderflow_recorder.loader.health import LoaderHealth  # noqa: TC001  # as the other imports, not apart
 from orderflow_recorder.loader.loop import Loader
 from orderflow_recorder.ports.journal import JournalEntry
-from orderflow_recorder.ports.sink import Batch, WriteResult
+from orderflow_recorder.ports.sink import Batch, ParsedLines, WriteResult
 from tests.support import records as build
 from tests.support.journal import open_writer, read_journal
 from tests.support.manual_clock import ManualClock
@@ -45,6 +49,23 @@ class TradeParser:
             raise ZeroDivisionError(message)
         return [build.trade(frame["id"], **{key: value for key, value in frame.items() if key != "id"})]
 
+    def parse_block(self, text: bytes) -> ParsedLines | None:
+        """Return the trades of lines that have nothing but an id."""
+        found = re.findall(rb'{"t":(\d+),.*"d":{"id":(\d+)}}\n', text)
+        if len(found) < text.count(b"\n") or b"13" in dict(found).values():
+            return None
+        return ParsedLines([build.trade(int(number)) for _, number in found], int(found[-1][0]))
+
+
+def at_once(write: Callable[[], WriteResult]) -> "Future[WriteResult]":
+    """Carry out a write before anything else happens."""
+    future: Future[WriteResult] = Future()
+    try:
+        future.set_result(write())
+    except Exception as error:  # noqa: BLE001  # as an executor does
+        future.set_exception(error)
+    return future
+
 
 class Rig:
     """A loader with everything around it; ``steps`` run one at each wait, then it is asked to stop."""
@@ -60,6 +81,7 @@ class Rig:
         self.health: list[LoaderHealth] = []
         self.readers: list[FileJournalReader] = []
         self.publish: Callable[[Position], None] = self.published.append
+        self.start: Start = at_once
 
     def run(self, policy: BatchPolicy = POLICY, *, drain_s: float = 10) -> None:
         """Run a new loader until the steps are done and the journal is drained."""
@@ -76,6 +98,7 @@ class Rig:
             publish=self.publish,
             observe=self.health.append,
             drain_s=drain_s,
+            start=self.start,
         ).run()
 
     def trades(self) -> list[int]:
@@ -173,6 +196,12 @@ def test_few_entries_wait_for_the_age_of_the_batch(rig: Rig) -> None:
     writer.close()
 
 
+def test_young_batches_make_it_look_at_the_journal_more_often(rig: Rig) -> None:
+    rig.steps = [nothing] * 3
+    rig.run(BatchPolicy(max_rows=100, max_bytes=1000, max_age_s=0.02))
+    assert rig.waits == pytest.approx([0.004] * 3)
+
+
 def test_what_cannot_be_parsed_is_registered_and_the_rest_is_loaded(rig: Rig) -> None:
     writer = open_writer(rig.directory)
     append(writer, *ids(11, 12), b'{"no":"id"}', *ids(13, 14))
@@ -267,6 +296,59 @@ def test_another_loader_of_the_same_journal_makes_it_read_on_from_there(rig: Rig
     assert rig.trades() == [20, 21, 22]
     assert rig.health[-1].duplicates == 0
     writer.close()
+
+
+class GatedSink(MemorySink):
+    """A sink whose writes wait for a gate."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        """Start with a closed gate."""
+        super().__init__(store)
+        self.gate = threading.Event()
+
+    def write(self, batch: Batch) -> WriteResult:
+        """Write once the gate is open."""
+        assert self.gate.wait(30)
+        return super().write(batch)
+
+
+def test_one_batch_is_written_while_the_next_is_read(rig: Rig) -> None:
+    writer = open_writer(rig.directory)
+    append(writer, *ids(*range(20, 120)))
+    sink = rig.sink = GatedSink(MemoryStore())
+    positions: list[int] = []
+
+    def look() -> None:
+        positions.append(rig.readers[-1].lag_bytes())
+
+    rig.steps = [lambda: append(writer, *ids(*range(120, 150))), look, look, sink.gate.set, nothing, nothing]
+    with ThreadPoolExecutor(1) as executor:
+        rig.start = executor.submit
+        rig.run()
+    assert positions == [0, 0], "the journal was read on while the first batch waited at the gate"
+    assert rig.trades() == list(range(20, 150))
+    assert rig.published[-1] == rig.health[-1].position == rig.sink.store.positions["main"]
+    writer.close()
+
+
+def test_a_batch_under_way_when_the_journal_fails_arrives_before_the_sink_is_closed(rig: Rig) -> None:
+    writer = open_writer(rig.directory)
+    append(writer, *ids(*range(20, 120)))
+    writer.close()
+    sink = rig.sink = GatedSink(MemoryStore())
+
+    def fail() -> None:
+        sink.gate.set()
+        message = "the journal is damaged"
+        raise JournalError(message)
+
+    rig.steps = [nothing, fail, nothing]
+    with ThreadPoolExecutor(1) as executor:
+        rig.start = executor.submit
+        with pytest.raises(JournalError, match="damaged"):
+            rig.run()
+    assert rig.trades() == list(range(20, 120))
+    assert rig.published == []
 
 
 def test_stop_drains_what_was_written_until_then(rig: Rig) -> None:

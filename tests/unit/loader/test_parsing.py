@@ -11,7 +11,7 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.ports.journal import EntryKind, JournalEntry
-from orderflow_recorder.ports.sink import Rejected
+from orderflow_recorder.ports.sink import ParsedLines, Rejected
 from tests.support import records as build
 
 NOW = 1_700_000_000_000_000_000
@@ -35,6 +35,10 @@ class Raising:
         """Raise."""
         raise self.error
 
+    def parse_block(self, text: bytes) -> ParsedLines | None:
+        """Raise."""
+        raise self.error
+
 
 class Trades:
     """A parser that finds a trade in everything."""
@@ -42,6 +46,10 @@ class Trades:
     def parse(self, entry: JournalEntry) -> Sequence[Record]:
         """Return a trade."""
         return [build.trade(entry.receive_time)]
+
+    def parse_block(self, text: bytes) -> ParsedLines | None:
+        """Return a trade."""
+        return ParsedLines([build.trade(7)], 7_000_000)
 
 
 def parse(parser: Raising | Trades, what: JournalEntry) -> tuple[Sequence[Record], bool]:
@@ -93,6 +101,15 @@ def test_corrupt_lines_get_times_that_tell_them_apart() -> None:
         if not parsed:
             events += records
     assert [event.time for event in events if isinstance(event, RecorderEvent)] == [NOW + 1000, 2_001_000, 2_002_000]
+
+
+def test_a_block_counts_for_the_time_of_a_corrupt_line_after_it_and_a_bug_in_it_makes_it_unfit() -> None:
+    parser = TolerantParser(Trades(), instance="main", now_ns=lambda: NOW)
+    assert parser.parse_block(b"") == ParsedLines([build.trade(7)], 7_000_000)
+    (event,), _ = parser.parse(entry(EntryKind.CORRUPT, time=0))
+    assert isinstance(event, RecorderEvent)
+    assert event.time == 7_001_000
+    assert TolerantParser(Raising(KeyError("p")), instance="main", now_ns=lambda: NOW).parse_block(b"") is None
 
 
 def test_instance_of_the_loader_stands_in_where_a_capture_names_none() -> None:

@@ -3,6 +3,7 @@
 from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.positions import Position
+from orderflow_recorder.loader.blocks import Parsed
 from orderflow_recorder.loader.pending import PendingBatch
 from orderflow_recorder.ports.journal import EntryKind, JournalEntry
 from tests.support import records as build
@@ -18,8 +19,8 @@ def entry(start: int, end: int, *, time: int = 5) -> JournalEntry:
 def test_entries_add_records_bytes_and_position() -> None:
     pending = PendingBatch(Position(1, 0), POLICY)
     trade = build.trade()
-    pending.add_entry(entry(0, 40), [trade], parsed=True, now=1)
-    pending.add_entry(entry(40, 60, time=0), [], parsed=False, now=1)
+    pending.add(Parsed(entry(0, 40), [trade], 5), 1)
+    pending.add(Parsed(entry(40, 60, time=0), [], 0, readable=False), 1)
     assert (pending.start, pending.end, pending.bytes) == (Position(1, 0), Position(1, 60), 60)
     assert (pending.records, pending.unparsable, pending.last_time) == ([trade], 1, 5)
     assert pending.origins() == {id(trade): entry(0, 40)}
@@ -29,7 +30,7 @@ def test_first_limit_that_is_reached_makes_it_due() -> None:
     for end, count, now in ((100, 1, 0.0), (10, 3, 0.0), (10, 0, 10.0)):
         pending = PendingBatch(Position(1, 0), POLICY)
         assert not pending.is_due(1000)
-        pending.add_entry(entry(0, end), [build.trade()] * count, parsed=True, now=0)
+        pending.add(Parsed(entry(0, end), [build.trade()] * count, 5), 0)
         assert pending.is_due(now)
 
 
@@ -48,11 +49,10 @@ def test_a_book_of_our_own_counts_with_its_size() -> None:
     assert (pending.is_due(0), pending.bytes) == (True, 0), "levels as bytes, but no bytes of the journal"
 
 
-def test_next_batch_begins_empty() -> None:
+def test_room_is_what_makes_it_due_and_never_nothing() -> None:
     pending = PendingBatch(Position(1, 0), POLICY)
-    pending.add_entry(entry(0, 100), [build.trade()], parsed=False, now=1)
-    records = pending.records
-    pending.begin(pending.end)
-    assert (pending.start, pending.records, pending.bytes, pending.unparsable) == (Position(1, 100), [], 0, 0)
-    assert pending.seconds_left(5) is None
-    assert len(records) == 1
+    assert pending.room == (3, 100)
+    pending.add(Parsed(entry(0, 90), [build.trade()] * 2, 5), 0)
+    assert pending.room == (1, 10)
+    pending.add(Parsed(entry(90, 200), [build.trade()] * 2, 5), 0)
+    assert pending.room == (1, 1)

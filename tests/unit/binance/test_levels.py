@@ -1,0 +1,48 @@
+"""Levels cut as text, against decoding them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow_recorder.binance.levels import split_side
+from orderflow_recorder.domain.errors import FrameError
+
+Texts = st.from_regex(r"[0-9]{1,6}(\.[0-9]{0,8})?|\.[0-9]{1,4}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(Texts, Texts), max_size=5))
+def test_levels_come_in_turn(levels: list[tuple[str, str]]) -> None:
+    text = json.dumps(levels, separators=(",", ":")).encode()
+    assert split_side(text) == [number for level in levels for number in level]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"null",
+        b"{}",
+        b'""',
+        b"[0]",
+        b"[[]]",
+        b'["1.0","2.0"]',
+        b'[["1.0","2.0"],5]',
+        b'[["1.0","2.0","3.0"]]',
+        b'[["1.0"],["2.0"]]',
+        b'[["1.0",2.0]]',
+        b"[[1.0,2.0]]",
+        b'[["1.0", "2.0"]]',
+        b'[["1.0","-2.0"]]',
+        b'[["1.0","2.0e5"]]',
+        b'[["1.0","."]]',
+        b'[["","2.0"]]',
+        b'[["1","1.2.3"]]',
+        b'[["1.0","2.0\\u0031"]]',
+        b'[[["1.0","2.0"]]]',
+        b'[["' + b"1" * 20_000 + b'","1.0"]]',
+    ],
+)
+def test_what_is_something_else_is_a_frame_error(text: bytes) -> None:
+    with pytest.raises(FrameError, match="expected"):
+        split_side(text)
