@@ -157,7 +157,7 @@ def test_a_dead_collector_is_no_concern_of_the_other_and_what_it_left_is_loaded_
 
 def holes(url: str) -> set[str]:
     """Return the symbols of which something is, or was, missing."""
-    return {symbol for (symbol,) in query(url, "select distinct symbol from gaps where stream <> 'depth@100ms'")}
+    return {symbol for (symbol,) in query(url, "select distinct symbol from gaps")}
 
 
 def test_two_collectors_of_all_symbols_stay_within_the_limits_of_one_address(tmp_path: Path, database_url: str) -> None:

@@ -21,7 +21,7 @@ from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.segments import segment_path
 from orderflow_recorder.journal.writer import FileJournalWriter
 from orderflow_recorder.loader.books import LocalBooks
-from orderflow_recorder.loader.flight import Start
+from orderflow_recorder.loader.flight import Start  # noqa: TC001  # as the other imports, not apart
 from orderflow_recorder.loader.health import LoaderHealth  # noqa: TC001  # as the other imports, not apart
 from orderflow_recorder.loader.loop import Loader
 from orderflow_recorder.ports.journal import JournalEntry
