@@ -1,5 +1,6 @@
 """One journal and several loaders: where each begins, and what all of them write."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,6 +149,19 @@ class Journals:
     def _load(self, instance: str, stop: threading.Event) -> None:
         settings = self.settings.model_copy(update={"instance_id": instance})
         run_loader(settings, stop, lambda _report: None, to_the_end=instance != "main")
+
+
+def test_nobody_waits_for_a_journal_that_was_deleted(tmp_path: Path, database_url: str) -> None:
+    journals = Journals(tmp_path, database_url)
+    journals.write("main", 1)
+    journals.write("main.2", 2)
+    journals.divide(2)
+    shutil.rmtree(journals.directories["main.2"])
+    journals.write("main", 3)
+    with journals.loading("main"), psycopg.connect(database_url, autocommit=True) as connection:
+        wait_until(
+            lambda: connection.execute(TICKERS).fetchall() == [(1,), (3,)], within_s=20, what="what is there is loaded"
+        )
 
 
 @pytest.mark.parametrize("emptied", [False, True], ids=["as it was recorded", "into an empty database"])

@@ -66,6 +66,7 @@ class LoadOrder:
         self._stop = stop
         self._waiting = waiting
         self._here = settings.instance_id
+        self._journals = settings.journal_directory.parent
         self._backoff = Backoff(settings.loader_backoff_s, settings.loader_backoff_max_s, random.random)
 
     def pass_fences(self) -> None:
@@ -76,7 +77,7 @@ class LoadOrder:
             JournalError: The journal does not hold the database's position, or the fences cannot be read.
         """
         recorder, _ = place_of(self._here)
-        for fence in read_history(self._settings.data_dir / "journal" / recorder).fences:
+        for fence in read_history(self._journals / recorder).fences:
             if self._here in fence.ends:
                 self.load_until(fence.ends[self._here])
             self._wait_for_others(fence)
@@ -137,18 +138,19 @@ class LoadOrder:
             self._stop.wait(LOOK_EVERY_S)
 
     def _missing(self, fence: Fence) -> list[str]:
-        """Return the journals of which some part has not passed ``fence``."""
+        """Return the journals of which some part has not passed ``fence``, though there is something before it."""
         try:
             with connect(self._settings.db_url) as connection:
                 positions = find_positions(connection, list(fence.ends))
         except psycopg.Error as error:
             raise sink_error(error, redact_url(self._settings.db_url)) from error
-        return [
-            instance
-            for instance, end in fence.ends.items()
-            for found in [[positions.get((instance, sink)) for sink in sinks(self._settings)]]
-            if any(position is None or position.segment <= end for position in found)
-        ]
+        missing = []
+        for instance, end in fence.ends.items():
+            found = [positions.get((instance, sink)) for sink in sinks(self._settings)]
+            passed = all(position is not None and position.segment > end for position in found)
+            if not passed and min(find_segments(self._journals / instance), default=end + 1) <= end:
+                missing.append(instance)
+        return missing
 
     def _pause(self, error: SinkUnavailableError) -> None:
         pause_s = self._backoff.next()
