@@ -8,12 +8,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INTEROP := $(VENV)/.interop
+PEERS := .bench-peers
 POETRY := .poetry/bin/poetry
 .DEFAULT_GOAL := help
-.PHONY: help install interop run demo test check lint format types clean
+.PHONY: help install interop run demo test check lint format types bench bench-peers clean
 
 help:  ## Show this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 install: $(INSTALLED)  ## Put the locked environment into .venv
 
@@ -42,8 +43,14 @@ format: install  ## Mend style and format
 types: install  ## Check types
 	$(BIN)/mypy
 
+bench: install  ## Measure the speed of everything, each against its ceiling (an hour; BENCH=--quick: minutes)
+	@exec $(BIN)/python -m benchmarks.suite $(BENCH)
+
+bench-peers: install $(PEERS)/.installed  ## Measure against cryptofeed on the same flood and the same server
+	@exec $(BIN)/python -m benchmarks.peers $(BENCH)
+
 clean:  ## Remove the environment and caches; recorded data stays
-	rm -rf $(VENV) .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) $(PEERS) .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 # Poetry lives in an environment of its own. It ignores whatever environment the caller has activated.
 $(POETRY):
@@ -61,4 +68,11 @@ $(INSTALLED): poetry.lock pyproject.toml poetry.toml | $(POETRY)
 
 $(INTEROP): $(INSTALLED)
 	@unset VIRTUAL_ENV CONDA_PREFIX; eval "$$(.poetry/bin/python tools/pip_settings.py)"; $(POETRY) sync --no-interaction --with interop
+	@touch $@
+
+# Of its own: its dependencies are not ours.
+$(PEERS)/.installed: benchmarks/peers/requirements.txt | $(INSTALLED)
+	rm -rf $(PEERS)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

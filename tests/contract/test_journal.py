@@ -28,11 +28,12 @@ Markets = st.sampled_from(Market)
 Connections = st.integers(0, 10_000)
 
 Frames = st.tuples(st.just("frame"), Times, Markets, Connections, JsonDocument)
+ManyFrames = st.tuples(st.just("frames"), Times, Markets, Connections, st.lists(JsonDocument, max_size=4))
 BadFrames = st.tuples(st.just("bad"), Times, Markets, Connections, st.binary())
 Answers = st.tuples(st.just("rest"), Times, Markets, st.none() | st.text(), JsonDocument)
 Events = st.tuples(st.just("event"), Times, st.sampled_from(EventKind), st.none() | Markets)
 Flush = st.just(("flush",))
-Steps = st.lists(Frames | BadFrames | Answers | Events | Flush, max_size=30)
+Steps = st.lists(Frames | ManyFrames | BadFrames | Answers | Events | Flush, max_size=30)
 
 
 def append(writer: JournalWriter, step: tuple[object, ...]) -> None:
@@ -40,6 +41,8 @@ def append(writer: JournalWriter, step: tuple[object, ...]) -> None:
     match step:
         case ("frame", int(time), Market() as market, int(connection), bytes(frame)):
             writer.append_frame(time, market, connection, frame)
+        case ("frames", int(time), Market() as market, int(connection), list(frames)):
+            writer.append_frames(time, market, connection, frames)
         case ("bad", int(time), Market() as market, int(connection), bytes(frame)):
             writer.append_bad(time, market, connection, frame, "a reason")
         case ("rest", int(time), Market() as market, (None | str()) as symbol, bytes(body)):
@@ -48,6 +51,17 @@ def append(writer: JournalWriter, step: tuple[object, ...]) -> None:
             writer.append_event(RecorderEvent(time, kind, market=market, detail={"reason": "\n\u2028"}))
         case _:
             writer.flush()
+
+
+def entries_of(step: tuple[object, ...]) -> list[tuple[object, ...]]:
+    """Return what the entries that ``step`` appends must say: frames as if each had been appended by itself."""
+    match step:
+        case ("frames", time, market, connection, list(frames)):
+            return [("frame", time, market, connection, frame) for frame in frames]
+        case ("flush",):
+            return []
+        case _:
+            return [step]
 
 
 def says(entry: JournalEntry) -> tuple[object, ...]:
@@ -97,7 +111,7 @@ class JournalContract:
                         assert [says(entry) for entry in read_all(reader, max_bytes=max_bytes)] == unread
                         unread = []
                     else:
-                        unread.append(step)
+                        unread += entries_of(step)
             assert read_all(reader) == []
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
@@ -110,7 +124,8 @@ class JournalContract:
             for step in steps:
                 append(writer, step)
         with closing(make_reader(JOURNAL_START)) as reader:
-            entries = read_all(reader)[-len(steps) :] if steps else []
+            appended = sum(len(entries_of(step)) for step in steps)
+            entries = read_all(reader)[-appended:] if appended else []
         for before, after in pairwise(entries):
             with closing(make_reader(before.end)) as reader:
                 assert reader.read(1)[0] == after

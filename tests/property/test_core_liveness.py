@@ -47,7 +47,7 @@ class Caller:
             case "frame":
                 self.last_frame = self.now
                 self.silent.discard(stream)
-                self.machine.on_frame(stream.wire, self.now)
+                self.machine.on_frames({stream.wire}, self.now)
             case "answer" if self.asked:
                 latest_id = None if number < 10 else number // 10
                 self.check(self.machine.on_probe(self.asked.pop().wire, latest_id, self.now))
@@ -129,7 +129,7 @@ def test_the_same_steps_give_the_same_effects(steps: list[tuple[str, int, int]])
         now, effects = 0.0, []
         for name, index, number in steps:
             if name == "frame":
-                machine.on_frame(STREAMS[index].wire, now)
+                machine.on_frames({STREAMS[index].wire}, now)
             else:
                 now += number / 4
                 effects.append(machine.on_tick(now, lambda _: None))

@@ -44,7 +44,7 @@ class Caller:
             case "frame" if self.opened_at is not None:
                 wire = STREAMS[number % 3]
                 self.unproven.discard(wire)
-                self.carry_out(self.machine.on_new_frame(wire, self.now))
+                self.carry_out(self.machine.on_new_frames({wire}, self.now))
             case "shutdown":
                 self.carry_out(self.machine.on_server_shutdown(self.now))
             case "old_closed" if self.old_open:

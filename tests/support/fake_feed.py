@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from orderflow_recorder.domain.errors import VenueUnreachableError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
+from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.ports.feed import (
+    Arrival,
     BadNote,
     DataNote,
     FeedClosedError,
     FrameNote,
+    Glance,
     RejectNote,
     ShutdownNote,
 )
@@ -19,28 +22,28 @@ from orderflow_recorder.ports.feed import (
 class FakeConnection:
     """One socket: `say` frames, `cut` it."""
 
-    def __init__(self, url: str, streams: Sequence[Stream]) -> None:
-        """Open for ``streams``."""
+    def __init__(self, url: str, streams: Sequence[Stream], clock: Clock) -> None:
+        """Open for ``streams``; ``clock`` stamps what is said."""
         self.url = url
         self.wires = [stream.wire for stream in streams]
         self.closed = False
-        self._frames: asyncio.Queue[bytes | FeedClosedError] = asyncio.Queue()
+        self._clock = clock
+        self._arrivals: asyncio.Queue[Arrival | FeedClosedError] = asyncio.Queue()
 
     def say(self, *frames: str) -> None:
-        """Let frames arrive."""
-        for frame in frames:
-            self._frames.put_nowait(frame.encode())
+        """Let frames arrive, all in one read."""
+        self._arrivals.put_nowait(Arrival(self._clock.now_ns(), [frame.encode() for frame in frames]))
 
     def cut(self, reason: str = "reset") -> None:
         """Let the socket break."""
-        self._frames.put_nowait(FeedClosedError(reason))
+        self._arrivals.put_nowait(FeedClosedError(reason))
 
-    async def recv(self) -> bytes:
-        """Return the next frame."""
-        frame = await self._frames.get()
-        if isinstance(frame, FeedClosedError):
-            raise frame
-        return frame
+    async def recv(self) -> Arrival:
+        """Return what was said next."""
+        arrival = await self._arrivals.get()
+        if isinstance(arrival, FeedClosedError):
+            raise arrival
+        return arrival
 
     async def subscribe(self, streams: Sequence[Stream]) -> None:
         """Take more streams."""
@@ -61,8 +64,9 @@ class FakeFeed:
 
     market = Market.USDM
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Refuse nothing."""
+        self._clock = clock
         self.sockets: list[FakeConnection] = []
         self.refuse = 0
         self.hold: asyncio.Event | None = None
@@ -84,7 +88,7 @@ class FakeFeed:
         if self.refuse:
             self.refuse -= 1
             raise VenueUnreachableError("ws://venue: connection refused")
-        self.sockets.append(FakeConnection(f"ws://venue{route}/stream?streams=x", streams))
+        self.sockets.append(FakeConnection(f"ws://venue{route}/stream?streams=x", streams, self._clock))
         return self.last
 
     def inspect(self, frame: bytes) -> FrameNote:
@@ -99,3 +103,7 @@ class FakeFeed:
                 return ShutdownNote()
             case _:
                 return DataNote(text)
+
+    def inspect_all(self, frames: Sequence[bytes]) -> Glance:
+        """Say what all frames are."""
+        return Glance.over(map(self.inspect, frames))

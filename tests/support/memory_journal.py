@@ -1,6 +1,6 @@
 """A journal writer that keeps what it was given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from orderflow_recorder.domain.errors import DiskFullError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
@@ -15,6 +15,8 @@ class MemoryJournal:
         """Start empty, with room."""
         self.frames: list[tuple[int, Market, int, bytes]] = []
         self.bad: list[tuple[int, Market, int, bytes, str]] = []
+        self.received: list[bytes] = []
+        """Frames, bad or not, in order."""
         self.answers: list[RestAnswer] = []
         self.events: list[RecorderEvent] = []
         self.full = False
@@ -29,11 +31,18 @@ class MemoryJournal:
     def append_frame(self, receive_time: int, market: Market, connection: int, frame: bytes) -> None:
         """Keep a frame."""
         self._check()
+        self.received.append(frame)
         self.frames.append((receive_time, market, connection, frame))
+
+    def append_frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
+        """Keep frames."""
+        for frame in frames:
+            self.append_frame(receive_time, market, connection, frame)
 
     def append_bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Keep an unreadable frame."""
         self._check()
+        self.received.append(frame)
         self.bad.append((receive_time, market, connection, frame, reason))
 
     def append_rest(self, answer: RestAnswer) -> None:

@@ -12,6 +12,7 @@ from orderflow_recorder.app import logs
 from orderflow_recorder.app.collect import run_collector
 from orderflow_recorder.app.health import ProcessHealth, write_health
 from orderflow_recorder.app.load import run_loader
+from orderflow_recorder.app.pacing import run_paced
 from orderflow_recorder.app.settings import Settings, crash_request
 from orderflow_recorder.app.shards import Part, collectors, health_path, with_journal
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE
@@ -40,7 +41,7 @@ def collector_main(settings: Settings, parent_fd: int, number: int = 1) -> int:
         return await run_collector(part.settings, stop, publisher(part.settings, part.process))
 
     def work() -> int:
-        if asyncio.run(collect()):
+        if run_paced(collect()):
             return 0
         logger.error(
             "stopped while the disk was full: what came since then is not recorded; free some space or move DATA_DIR"

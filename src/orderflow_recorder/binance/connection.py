@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from orderflow_recorder.binance.frame_socket import FrameSocket
 from orderflow_recorder.binance.subscribe import Method, control_frames
 from orderflow_recorder.binance.text import printable
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.clock import Clock
-from orderflow_recorder.ports.feed import FeedClosedError
+from orderflow_recorder.ports.feed import Arrival, FeedClosedError
 
 
 class BinanceConnection:
     """Frames in, paced control frames out."""
 
     def __init__(
-        self, socket: ClientConnection, url: str, *, clock: Clock, request_ids: Iterator[int], control_interval_s: float
+        self, socket: FrameSocket, url: str, *, clock: Clock, request_ids: Iterator[int], control_interval_s: float
     ) -> None:
         """Take over an open socket.
 
@@ -47,14 +47,14 @@ class BinanceConnection:
         """
         self._rest = asyncio.create_task(self._send_quietly(names))
 
-    async def recv(self) -> bytes:
-        """Return the next frame as received.
+    async def recv(self) -> Arrival:
+        """Return the frames of the next read.
 
         Raises:
             FeedClosedError: The socket is gone; the reason has the close code and its text.
         """
         try:
-            return await self._socket.recv(decode=False)
+            return await self._socket.next_arrival()
         except ConnectionClosed as error:
             raise FeedClosedError(_reason(error)) from error
 

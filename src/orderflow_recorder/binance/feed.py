@@ -3,13 +3,15 @@
 import ssl
 from collections.abc import Sequence
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from orderflow_recorder.binance.connection import BinanceConnection
 from orderflow_recorder.binance.faults import describe_error, describe_status
+from orderflow_recorder.binance.frame_socket import FrameSocket
+from orderflow_recorder.binance.glance import inspect_all
 from orderflow_recorder.binance.inspect import inspect
 from orderflow_recorder.binance.routes import route_of, stream_url
 from orderflow_recorder.binance.text import printable
@@ -18,7 +20,7 @@ from orderflow_recorder.domain.errors import VenueUnreachableError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.clock import Clock
-from orderflow_recorder.ports.feed import FrameNote
+from orderflow_recorder.ports.feed import FrameNote, Glance
 
 CONNECTIONS_PER_WINDOW: Final = 300
 CONNECTION_WINDOW_S: Final = 300.0
@@ -29,8 +31,6 @@ CONTROL_INTERVAL_S: Final = {Market.SPOT: 0.5, Market.USDM: 0.25}
 
 _MAX_FRAME_BYTES: Final = 20 * 1024 * 1024
 """As the official SDK."""
-_QUEUE_FRAMES: Final = 1_024
-"""Frames held unread before the socket stops reading and TCP holds the venue back."""
 _CLOSE_TIMEOUT_S: Final = 2.0
 """A socket that does not answer our close is dropped: shutting down has to be quick."""
 
@@ -102,21 +102,26 @@ class BinanceFeed:
         """Say what ``frame`` is. Never raises."""
         return inspect(self.market, frame)
 
-    async def _open(self, url: str) -> ClientConnection:
+    def inspect_all(self, frames: Sequence[bytes]) -> Glance:
+        """Sum up what `inspect` says of each of ``frames``. Never raises."""
+        return inspect_all(self.market, frames)
+
+    async def _open(self, url: str) -> FrameSocket:
         # Without a context of ours websockets verifies; a context beside ws:// is an error to it.
         tls: dict[str, Any] = {"ssl": self._ssl_context} if self._ssl_context and url.startswith("wss:") else {}
         try:
-            return await connect(
+            socket = await connect(
                 url,
                 compression=None,
                 max_size=_MAX_FRAME_BYTES,
-                max_queue=_QUEUE_FRAMES,
+                create_connection=FrameSocket.stamped_by(self._clock),
                 open_timeout=self._open_timeout_s,
                 ping_interval=self._ping_interval_s,
                 ping_timeout=self._ping_timeout_s,
                 close_timeout=_CLOSE_TIMEOUT_S,
                 **tls,
             )
+            return cast("FrameSocket", socket)
         except InvalidStatus as error:
             reason = describe_status(error.response.status_code)
             raise VenueUnreachableError(_unreachable(url, reason)) from error

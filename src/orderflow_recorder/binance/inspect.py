@@ -76,8 +76,8 @@ def is_depth_diff(wire_name: str) -> bool:
 
     USD-M partial depth (``btcusdt@depth5@100ms``) says ``e: depthUpdate`` too; only names differ.
     """
-    name = wire_name.partition("@")[2]
-    return name == "depth" or name.startswith("depth@")
+    at = wire_name.find("@")
+    return wire_name.startswith("@depth@", at) or wire_name[at:] == "@depth"
 
 
 def _data(market: Market, envelope: Envelope, stream: str) -> FrameNote:

@@ -6,7 +6,7 @@ refresh of healthy ones, so that a cold start of hundreds of books and one gap s
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from loguru import logger
@@ -49,6 +49,10 @@ class Book:
         self.sync = BookSync(market)
         self.backoff = backoff
         self.attempt = 0
+
+    def has(self, ids: DepthIds) -> bool:
+        """Say whether that diff, or a later one, was taken in."""
+        return self.sync.last_final is not None and ids.final <= self.sync.last_final
 
 
 class BookKeeper:
@@ -97,19 +101,21 @@ class BookKeeper:
         """Give up the book whose diffs come as ``wire``."""
         self._books.pop(wire, None)
 
-    def on_diff(self, wire: str, ids: DepthIds) -> None:
-        """Take the ids of a diff that is already in the journal."""
-        book = self._books.get(wire)
-        if book is None:
-            return
-        effects = book.sync.on_diff(ids)
-        if effects:
-            self._apply(wire, book, effects)
+    def on_diffs(self, diffs: Iterable[tuple[str, DepthIds]], *, skip_known: bool = False) -> None:
+        """Take in the ids of diffs that are already in the journal (hot path).
 
-    def has_diff(self, wire: str, ids: DepthIds) -> bool:
-        """Say whether that diff, or a later one, was taken in."""
-        book = self._books.get(wire)
-        return book is not None and book.sync.last_final is not None and ids.final <= book.sync.last_final
+        Args:
+            diffs: Wire name and ids of each, in order of arrival.
+            skip_known: Whether those are left out that a book has, or has a later one of: what a replacement
+                socket held back comes in a row, and must not look as if ids had begun anew.
+        """
+        books = self._books
+        for wire, ids in diffs:
+            book = books.get(wire)
+            if book is None or (skip_known and book.has(ids)):
+                continue
+            if effects := book.sync.on_diff(ids):
+                self._apply(wire, book, effects)
 
     def refresh_all(self) -> None:
         """Ask for a fresh snapshot of every synced book, behind all that is urgent."""
@@ -184,7 +190,7 @@ class BookKeeper:
         self._event(EventKind.SNAPSHOT_FAILED, book, reason=str(error), retry_s=round(delay_s, 3))
         self._apply(wire, book, book.sync.on_snapshot_failed(), delay_s=delay_s)
 
-    def _apply(self, wire: str, book: Book, effects: list[Effect], *, delay_s: float = BUFFER_FIRST_S) -> None:
+    def _apply(self, wire: str, book: Book, effects: Sequence[Effect], *, delay_s: float = BUFFER_FIRST_S) -> None:
         for effect in effects:
             match effect:
                 case RequestSnapshot():

@@ -1,6 +1,6 @@
 """The one way into the journal, shared by everything the collector does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,12 +42,12 @@ class Intake:
         self._connections += 1
         return self._connections
 
-    def frame(self, receive_time: int, market: Market, connection: int, frame: bytes) -> None:
-        """Append one valid frame as received at ``receive_time`` (ns)."""
-        self._writer.append_frame(receive_time, market, connection, frame)
+    def frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
+        """Append valid frames as received at ``receive_time`` (ns)."""
+        self._writer.append_frames(receive_time, market, connection, frames)
         counters = self.counters
-        counters.frames += 1
-        counters.frame_bytes += len(frame)
+        counters.frames += len(frames)
+        counters.frame_bytes += sum(map(len, frames))
 
     def bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Append a frame that cannot be read, raw, with the reason."""

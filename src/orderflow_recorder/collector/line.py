@@ -1,4 +1,4 @@
-"""One open socket being read: every frame is journaled first, then noted."""
+"""One open socket being read: what arrives is journaled first, then noted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,11 +8,10 @@ from typing import Final
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
-from orderflow_recorder.ports.clock import Clock
-from orderflow_recorder.ports.feed import BadNote, Feed, FeedClosedError, FeedConnection, FrameNote
+from orderflow_recorder.ports.feed import Arrival, BadNote, Feed, FeedClosedError, FeedConnection, Glance
 
 HELD_FRAMES: Final = 20_000
-"""A socket that holds its frames back holds no more than that."""
+"""A socket that holds its frames back holds no more than that, and what one read brings."""
 
 
 class Line:
@@ -39,17 +38,16 @@ class Line:
         self.frames = 0
         self.task: asyncio.Task[None] | None = None
         self._held: list[Callable[[], None]] | None = [] if hold else None
+        self._held_frames = 0
 
-    def start(
-        self, market: Market, feed: Feed, intake: Intake, clock: Clock, handle: Callable[["Line", FrameNote], None]
-    ) -> None:
-        """Read on in a task of its own; ``handle`` gets each note after its frame is journaled."""
+    def start(self, market: Market, feed: Feed, intake: Intake, handle: Callable[["Line", Glance], None]) -> None:
+        """Read on in a task of its own; ``handle`` gets what each arrival is after it is journaled."""
         self.task = asyncio.get_running_loop().create_task(
-            self._read(market, feed, intake, clock, handle), name=f"read {market} #{self.number}"
+            self._read(market, feed, intake, handle), name=f"read {market} #{self.number}"
         )
 
     def release(self) -> None:
-        """Journal what was held back, and from now on each frame as it comes; `DiskFullError` passes."""
+        """Journal what was held back, and from now on frames as they come; `DiskFullError` passes."""
         held, self._held = self._held, None
         for take in held or ():
             take()
@@ -70,30 +68,34 @@ class Line:
             await asyncio.gather(self.task, return_exceptions=True)
         await self.connection.close()
 
-    async def _read(
-        self, market: Market, feed: Feed, intake: Intake, clock: Clock, handle: Callable[["Line", FrameNote], None]
-    ) -> None:
-        recv, now_ns, inspect = self.connection.recv, clock.now_ns, feed.inspect
-        number = self.number
+    async def _read(self, market: Market, feed: Feed, intake: Intake, handle: Callable[["Line", Glance], None]) -> None:
+        recv, inspect_all = self.connection.recv, feed.inspect_all
 
-        def take(receive_time: int, frame: bytes, note: FrameNote) -> None:
-            if type(note) is BadNote:
-                intake.bad(receive_time, market, number, frame, note.reason)
-            else:
-                intake.frame(receive_time, market, number, frame)
-            handle(self, note)
+        def take(arrival: Arrival, glance: Glance) -> None:
+            self._journal(market, intake, arrival, glance)
+            handle(self, glance)
 
         while True:
-            frame = await recv()
-            receive_time = now_ns()
-            note = inspect(frame)
-            self.frames += 1
+            arrival = await recv()
+            glance = inspect_all(arrival.frames)
+            self.frames += len(arrival.frames)
             if self._held is None:
-                take(receive_time, frame, note)
+                take(arrival, glance)
                 continue
-            self._held.append(partial(take, receive_time, frame, note))
-            if len(self._held) >= HELD_FRAMES:
+            self._held.append(partial(take, arrival, glance))
+            self._held_frames += len(arrival.frames)
+            if self._held_frames >= HELD_FRAMES:
                 self.release()
+
+    def _journal(self, market: Market, intake: Intake, arrival: Arrival, glance: Glance) -> None:
+        """Journal all frames in their order, the unreadable ones as such."""
+        time, frames, start = arrival.receive_time, arrival.frames, 0
+        for place, note in glance.others:
+            if isinstance(note, BadNote):
+                intake.frames(time, market, self.number, frames[start:place])
+                intake.bad(time, market, self.number, frames[place], note.reason)
+                start = place + 1
+        intake.frames(time, market, self.number, frames[start:] if start else frames)
 
 
 async def tell(requests: Sequence[Awaitable[None]]) -> None:

@@ -121,13 +121,9 @@ class MarketClient:
 
     # What sockets need (the `Around` protocol).
 
-    def on_diff(self, wire: str, ids: DepthIds) -> None:
-        """Hand a journaled diff's ids to its book."""
-        self._books.on_diff(wire, ids)
-
-    def has_diff(self, wire: str, ids: DepthIds) -> bool:
-        """Say whether the book has that diff, or a later one."""
-        return self._books.has_diff(wire, ids)
+    def on_diffs(self, diffs: Sequence[tuple[str, DepthIds]], *, skip_known: bool) -> None:
+        """Hand the ids of journaled diffs to their books."""
+        self._books.on_diffs(diffs, skip_known=skip_known)
 
     def is_trading(self, stream: Stream) -> bool | None:
         """Say whether the venue says the symbol trades."""

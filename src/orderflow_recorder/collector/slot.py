@@ -21,14 +21,7 @@ from orderflow_recorder.domain.errors import VenueError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.clock import Clock
-from orderflow_recorder.ports.feed import (
-    BadNote,
-    DataNote,
-    Feed,
-    FrameNote,
-    RejectNote,
-    ShutdownNote,
-)
+from orderflow_recorder.ports.feed import BadNote, Feed, FrameNote, Glance, RejectNote, ShutdownNote
 
 TICK_S: Final = 1.0
 HOLD_S: Final = 1.0
@@ -134,7 +127,7 @@ class Slot:
         connection = await self._feed.connect(self.route, streams)
         line = Line(self._intake.next_connection(), connection, streams, hold=hold)
         self._event(EventKind.CONNECTED, line, url=connection.url, streams=[stream.wire for stream in streams])
-        line.start(self._feed.market, self._feed, self._intake, self._clock, self._on_note)
+        line.start(self._feed.market, self._feed, self._intake, self._on_glance)
         asked = set(streams)
         if added := [stream for stream in self.streams if stream not in asked]:
             await tell([connection.subscribe(added)])
@@ -231,23 +224,18 @@ class Slot:
         self._rotation = self._new_rotation()
         await old.close()
 
-    def _on_note(self, line: Line, note: FrameNote) -> None:
-        """Take what a journaled frame says (hot path)."""
-        if type(note) is DataNote:
+    def _on_glance(self, line: Line, glance: Glance) -> None:
+        """Take what journaled frames say (hot path)."""
+        wires = glance.wires
+        if wires:
             now = self._clock.monotonic()
-            watch = self.watch
-            if watch is not None:
-                watch.on_frame(note.stream, now)
-                watch.spoke.add(note.stream)
-                if watch.silent:
-                    watch.silent.discard(note.stream)
+            if self.watch is not None:
+                self.watch.on_frames(wires, now)
             if line is self._next:
-                self._rotate(self._rotation.on_new_frame(note.stream, now))
-                if note.depth is not None and self._around.has_diff(note.stream, note.depth):
-                    return  # what was held back comes in a row: it must not look as if ids had begun anew
-            if note.depth is not None:
-                self._around.on_diff(note.stream, note.depth)
-        else:
+                self._rotate(self._rotation.on_new_frames(wires, now))
+        if glance.diffs:
+            self._around.on_diffs(glance.diffs, skip_known=line is self._next)
+        for _, note in glance.others:
             self._on_control(line, note)
 
     def _on_control(self, line: Line, note: FrameNote) -> None:

@@ -6,6 +6,7 @@ newest id, logs, and writes the events.
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from loguru import logger
@@ -29,12 +30,8 @@ SHOWN: Final = 5
 class Around(Protocol):
     """What sockets need of their market client."""
 
-    def on_diff(self, wire: str, ids: DepthIds) -> None:
-        """Take the ids of a journaled diff."""
-        ...
-
-    def has_diff(self, wire: str, ids: DepthIds) -> bool:
-        """Say whether that diff, or a later one, was taken already."""
+    def on_diffs(self, diffs: Sequence[tuple[str, DepthIds]], *, skip_known: bool) -> None:
+        """Take wire names and ids of journaled diffs, without those that were taken from another socket if told so."""
         ...
 
     def is_trading(self, stream: Stream) -> bool | None:
@@ -63,8 +60,6 @@ class Watch:
         """Watch ``line`` from now on."""
         self.line = line
         self.silent: set[str] = set()
-        self.spoke: set[str] = set()
-        """Wire names to which each frame's is added (hot path); forgotten after a while."""
         self.last_error: str | None = None
         self.stalled = asyncio.Event()
         self._route = route
@@ -72,14 +67,21 @@ class Watch:
         self._intake = intake
         self._clock = clock
         self._around = around
+        self._spoke: set[str] = set()  # by wire name; forgotten after a while
         self._spoke_before: set[str] = set()
         self._forget_at = clock.monotonic() + LATELY_S
         self._probing: asyncio.Task[None] | None = None
         self._liveness = SocketLiveness(
             line.streams, first_frame_s=times.first_frame_s, stall_s=times.stall_s, now=clock.monotonic()
         )
-        self.on_frame = self._liveness.on_frame
         self._log = logger.bind(market=str(market), route=route)
+
+    def on_frames(self, wires: AbstractSet[str], now: float) -> None:
+        """Learn which streams spoke, by wire name (hot path)."""
+        self._liveness.on_frames(wires, now)
+        self._spoke |= wires
+        if self.silent:
+            self.silent -= wires
 
     def add(self, streams: Sequence[Stream]) -> None:
         """Expect frames of more streams."""
@@ -95,12 +97,12 @@ class Watch:
         now = self._clock.monotonic()
         if now >= self._forget_at:
             self._forget_at = now + LATELY_S
-            self._spoke_before, self.spoke = self.spoke, set()
+            self._spoke_before, self._spoke = self._spoke, set()
         self._carry_out(self._liveness.on_tick(now, self._around.is_trading))
 
     def spoke_lately(self) -> set[str]:
         """Return the wire names of the streams that spoke in the last minute or so."""
-        return self._spoke_before | self.spoke
+        return self._spoke_before | self._spoke
 
     async def close(self) -> None:
         """Stop asking the venue."""

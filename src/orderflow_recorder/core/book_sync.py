@@ -23,7 +23,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from orderflow_recorder.core.machine import Table
-from orderflow_recorder.core.sequencing import Bridge, Verdict, bridge, judge
+from orderflow_recorder.core.sequencing import Bridge, Verdict, bridge, follows_spot, follows_usdm, judge
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import DepthIds
 
@@ -119,6 +119,7 @@ class BookSync:
                 later snapshot bridges all the same).
         """
         self._market = market
+        self._follows = follows_usdm if market is Market.USDM else follows_spot
         self._state = SyncState.EMPTY
         self._epoch = 0
         self._last_final: int | None = None
@@ -142,8 +143,12 @@ class BookSync:
         return self._last_final
 
     def on_diff(self, ids: DepthIds) -> list[Effect]:
-        """Take a diff in, in the order of arrival."""
+        """Take a diff in, in the order of arrival (hot path)."""
         after = self._last_final
+        if after is not None and self._state is SyncState.SYNCED and self._follows(after, ids):
+            self._stale_run = 0
+            self._last_final = ids.final
+            return []
         verdict = Verdict.NEXT if after is None else judge(self._market, after, ids)
         if verdict is Verdict.STALE:
             self._stale_run += 1

@@ -13,6 +13,7 @@ open and go dumb. Silence alone proves neither, for a symbol may just not trade.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 import msgspec
@@ -92,16 +93,17 @@ class SocketLiveness:
         self._asked_at = now
         self.add(streams, now)
 
-    def on_frame(self, wire: str, now: float) -> None:
-        """Learn of a frame (hot path).
+    def on_frames(self, wires: AbstractSet[str], now: float) -> None:
+        """Learn which streams spoke (hot path).
 
         Args:
-            wire: The stream's wire name.
+            wires: Their wire names; at least one.
             now: Monotonic seconds.
         """
         self._silent_since = now
         self._spoke = True
-        self._pending.discard(wire)
+        if self._pending:
+            self._pending -= wires
 
     def add(self, streams: Iterable[Stream], now: float) -> None:
         """Expect frames of ``streams`` from now on."""

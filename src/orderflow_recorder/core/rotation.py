@@ -13,6 +13,7 @@ twice is dropped by id further on.
 """
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -145,10 +146,10 @@ class Rotation:
         self._due_at = now + self._retry.next()
         return []
 
-    def on_new_frame(self, wire: str, now: float) -> list[Effect]:
-        """Learn of a frame on the replacement (hot path)."""
+    def on_new_frames(self, wires: AbstractSet[str], now: float) -> list[Effect]:
+        """Learn which streams spoke on the replacement, by wire name, at least one (hot path)."""
         if self.state is RotationState.PROVING:
-            self._unproven.discard(wire)
+            self._unproven -= wires
             if not self._unproven:
                 self._prove(now)
         return []

@@ -33,6 +33,18 @@ class Bridge(StrEnum):
     """Updates between the two are missing: the snapshot is too old."""
 
 
+def follows_spot(last_final: int, ids: DepthIds) -> bool:
+    """Say whether a spot diff is `Verdict.NEXT` behind one that ended at ``last_final``."""
+    # Spot 6: "U > id + 1: events lost: discard, restart. Else apply, id := u".
+    return ids.first <= last_final + 1 and ids.final > last_final
+
+
+def follows_usdm(last_final: int, ids: DepthIds) -> bool:
+    """Say whether a futures diff is `Verdict.NEXT` behind one that ended at ``last_final``."""
+    # Futures 5: "every pu must equal the previous u, else restart".
+    return ids.previous == last_final < ids.final
+
+
 def judge(market: Market, last_final: int, ids: DepthIds) -> Verdict:
     """Say whether a diff continues a book.
 
@@ -43,21 +55,17 @@ def judge(market: Market, last_final: int, ids: DepthIds) -> Verdict:
     """
     if market is Market.USDM:
         return _judge_usdm(last_final, ids)
+    if follows_spot(last_final, ids):
+        return Verdict.NEXT
     # Spot 6: "u < book id: ignore" (an equal one is harmless: quantities are absolute).
-    if ids.final <= last_final:
-        return Verdict.STALE
-    # Spot 6: "U > id + 1: events lost: discard, restart. Else apply, id := u".
-    return Verdict.GAP if ids.first > last_final + 1 else Verdict.NEXT
+    return Verdict.STALE if ids.final <= last_final else Verdict.GAP
 
 
 def _judge_usdm(last_final: int, ids: DepthIds) -> Verdict:
-    """Futures 5: "every pu must equal the previous u, else restart"."""
-    if ids.previous is None:
-        # Without pu nothing can be proven, and the spot rule does not hold here.
-        return Verdict.GAP
-    if ids.final <= last_final:
-        return Verdict.STALE
-    return Verdict.NEXT if ids.previous == last_final else Verdict.GAP
+    if follows_usdm(last_final, ids):
+        return Verdict.NEXT
+    # Without pu nothing can be proven, and the spot rule does not hold here.
+    return Verdict.STALE if ids.previous is not None and ids.final <= last_final else Verdict.GAP
 
 
 def bridge(market: Market, last_update_id: int, ids: DepthIds) -> Bridge:

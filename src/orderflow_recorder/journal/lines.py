@@ -5,7 +5,8 @@ byte for byte and taken out byte for byte, so that no number is ever converted o
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -94,9 +95,19 @@ def header_line(*, time: int, instance: str, run_id: str, segment: int) -> bytes
     return _encode(_Header(time, HEADER, VERSION, instance, run_id, segment)) + b"\n"
 
 
-def frame_middle(market: Market, connection: int) -> bytes:
+@lru_cache(maxsize=1024)
+def _frame_middle(market: Market, connection: int) -> bytes:
     """Compose what stands between a frame's receive time and the frame."""
     return b',"k":"%b","market":"%b","c":%d,"d":' % (EntryKind.FRAME.encode(), market.encode(), connection)
+
+
+def frame_lines(receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> bytes:
+    """Compose the lines of frames, at least one, that a socket received at the same time (ns)."""
+    begin = b'{"t":%d%b' % (receive_time, _frame_middle(market, connection))
+    parts = [*map(on_one_line, frames)] if b"\n" in b"".join(frames) else [*frames]
+    parts[0] = begin + parts[0]
+    parts[-1] += b"}\n"
+    return (b"}\n" + begin).join(parts)
 
 
 def bad_line(receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> bytes:

@@ -1,12 +1,13 @@
 """The journal's writer: appends to a buffer, hands it over on flush, switches segments, minds the disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from orderflow_recorder.domain.errors import DiskFullError, JournalError
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.journal.lines import bad_line, event_line, frame_middle, header_line, on_one_line, rest_line
+from orderflow_recorder.journal.lines import bad_line, event_line, frame_lines, header_line, rest_line
 from orderflow_recorder.journal.lock import DirectoryLock
 from orderflow_recorder.journal.retention import read_sink_positions
 from orderflow_recorder.journal.segment_file import SegmentFile
@@ -51,7 +52,6 @@ class FileJournalWriter:
         self._segment_seconds = segment_seconds
         self._space = DiskSpace(directory, min_free_bytes=min_free_bytes)
         self._buffer = bytearray()
-        self._middles: dict[tuple[Market, int], bytes] = {}
         self._full: DiskFullError | None = None
         self._closed = False
         self._bytes_before = 0
@@ -132,10 +132,12 @@ class FileJournalWriter:
         Raises:
             DiskFullError: See `JournalWriter`.
         """
-        middle = self._middles.get((market, connection))
-        if middle is None:
-            middle = self._middles[market, connection] = frame_middle(market, connection)
-        self._append(b'{"t":%d%b%b}\n' % (receive_time, middle, on_one_line(frame)))
+        self._append(frame_lines(receive_time, market, connection, (frame,)))
+
+    def append_frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
+        """Append frames of one read, as `append_frame` would one after the other."""
+        if frames:
+            self._append(frame_lines(receive_time, market, connection, frames))
 
     def append_bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Append a frame that is not JSON, as text or base64."""

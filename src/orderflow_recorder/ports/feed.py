@@ -1,6 +1,6 @@
 """WebSocket side of a venue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -44,6 +44,47 @@ class BadNote(msgspec.Struct, frozen=True):
 FrameNote: TypeAlias = DataNote | AckNote | RejectNote | ShutdownNote | BadNote
 
 
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """The frames of one read of a socket, in order; there is at least one.
+
+    Attributes:
+        receive_time: When the bytes left the kernel, ns since the epoch.
+        frames: As received; the last one may have begun in an earlier read.
+    """
+
+    receive_time: int
+    frames: Sequence[bytes]
+
+
+class Glance(msgspec.Struct, frozen=True, gc=False):
+    """What the notes on all frames of an arrival come to.
+
+    Attributes:
+        wires: The wire names of its market data.
+        diffs: Wire name and ids of each depth diff, in order.
+        others: Whatever is not market data, with its place among the frames, in order.
+    """
+
+    wires: set[str]
+    diffs: list[tuple[str, DepthIds]] = []
+    others: list[tuple[int, FrameNote]] = []
+
+    @classmethod
+    def over(cls, notes: Iterable[FrameNote]) -> "Glance":
+        """Sum up the notes on each frame of an arrival."""
+        wires: set[str] = set()
+        diffs: list[tuple[str, DepthIds]] = []
+        others: list[tuple[int, FrameNote]] = []
+        for place, note in enumerate(notes):
+            if not isinstance(note, DataNote):
+                others.append((place, note))
+                continue
+            wires.add(note.stream)
+            if note.depth is not None:
+                diffs.append((note.stream, note.depth))
+        return cls(wires, diffs, others)
+
+
 class FeedClosedError(Exception):
     """The socket is gone; ``reason`` says why (close code, reset, ping timeout …)."""
 
@@ -58,8 +99,8 @@ class FeedConnection(Protocol):
 
     url: str
 
-    async def recv(self) -> bytes:
-        """Return the next frame as received.
+    async def recv(self) -> Arrival:
+        """Return the frames of the next read.
 
         Raises:
             FeedClosedError: The socket is gone.
@@ -98,4 +139,8 @@ class Feed(Protocol):
 
     def inspect(self, frame: bytes) -> FrameNote:
         """Say what ``frame`` is. Never raises."""
+        ...
+
+    def inspect_all(self, frames: Sequence[bytes]) -> Glance:
+        """Sum up what `inspect` says of each of ``frames``. Never raises."""
         ...

@@ -89,6 +89,10 @@ class JournalWriter(Protocol):
         """Append a frame that is valid JSON on one line, byte for byte."""
         ...
 
+    def append_frames(self, receive_time: int, market: Market, connection: int, frames: Sequence[bytes]) -> None:
+        """Append frames of one read, as `append_frame` would one after the other."""
+        ...
+
     def append_bad(self, receive_time: int, market: Market, connection: int, frame: bytes, reason: str) -> None:
         """Append a frame that is not; it is kept as text, or base64 if it is not UTF-8."""
         ...

@@ -7,6 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from orderflow_recorder.binance.connection import BinanceConnection
+from orderflow_recorder.binance.frame_socket import FrameSocket
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.feed import FeedClosedError
@@ -16,8 +17,18 @@ STREAMS = [Stream(Market.SPOT, f"X{number}USDT", "trade") for number in range(25
 
 
 async def opened(venue: VenueSocket, clock: JumpingClock) -> BinanceConnection:
-    socket = await connect(venue.url)
+    socket = await connect(venue.url, create_connection=FrameSocket.stamped_by(clock))
+    assert isinstance(socket, FrameSocket)
     return BinanceConnection(socket, venue.url, clock=clock, request_ids=count(1), control_interval_s=0.5)
+
+
+async def received(connection: BinanceConnection, count: int) -> list[bytes]:
+    """Return the next frames; the reads that bring them must bring no more."""
+    frames: list[bytes] = []
+    while len(frames) < count:
+        frames += (await connection.recv()).frames
+    assert len(frames) == count
+    return frames
 
 
 async def test_frames_come_as_bytes_whether_text_or_binary(venue: VenueSocket, clock: JumpingClock) -> None:
@@ -26,9 +37,7 @@ async def test_frames_come_as_bytes_whether_text_or_binary(venue: VenueSocket, c
     await server.send('{"stream":"币@trade"}')
     await server.send(b"\xff\x00")
     await server.send(b"\xff not UTF-8", text=True)
-    assert await connection.recv() == '{"stream":"币@trade"}'.encode()
-    assert await connection.recv() == b"\xff\x00"
-    assert await connection.recv() == b"\xff not UTF-8"
+    assert await received(connection, 3) == ['{"stream":"币@trade"}'.encode(), b"\xff\x00", b"\xff not UTF-8"]
     await connection.close()
 
 
@@ -70,7 +79,7 @@ async def test_a_frame_before_the_close_is_still_delivered(venue: VenueSocket, c
     server = await venue.connected.get()
     await server.send("last")
     await server.close()
-    assert await connection.recv() == b"last"
+    assert await received(connection, 1) == [b"last"]
     with pytest.raises(FeedClosedError, match="1000"):
         await connection.recv()
 
@@ -82,7 +91,7 @@ async def test_later_subscriptions_do_not_hold_up_frames_and_end_with_the_socket
     connection.subscribe_later([stream.wire for stream in STREAMS])
     server = await venue.connected.get()
     await server.send("first")
-    assert await connection.recv() == b"first"
+    assert await received(connection, 1) == [b"first"]
     frames = [json.loads(await venue.received.get()) for _ in range(3)]
     assert [len(frame["params"]) for frame in frames] == [100, 100, 50]
     await server.close()

@@ -14,8 +14,9 @@ from websockets.asyncio.server import serve
 from orderflow_recorder.binance.feed import BinanceFeed
 from orderflow_recorder.domain.errors import VenueUnreachableError
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.domain.streams import Stream
-from orderflow_recorder.ports.feed import DataNote, Feed, FeedClosedError
+from orderflow_recorder.ports.feed import Arrival, DataNote, Feed, FeedClosedError, Glance
 from tests.unit.binance.support import HttpResponder, JumpingClock, VenueSocket, plain_server
 
 TRADES = [Stream(Market.SPOT, "BTCUSDT", "trade")]
@@ -45,7 +46,7 @@ async def test_spot_asks_by_url_without_compression(venue: VenueSocket, clock: J
     assert venue.extensions == [None]
     assert connection.url == venue.url + venue.paths[0]
     await (await venue.connected.get()).send("frame")
-    assert await connection.recv() == b"frame"
+    assert await connection.recv() == Arrival(clock.now_ns(), [b"frame"])
     await connection.close()
 
 
@@ -79,15 +80,17 @@ async def test_what_does_not_fit_is_subscribed_to_with_ids_unique_over_sockets(
 
 
 async def test_frames_are_inspected_by_the_rule_of_the_market(clock: JumpingClock) -> None:
-    note = feed("ws://host", clock).inspect(b'{"stream":"a@depth","data":{"U":1,"u":2}}')
-    assert isinstance(note, DataNote)
+    frame = b'{"stream":"a@depth","data":{"U":1,"u":2}}'
+    assert feed("ws://host", clock).inspect(frame) == DataNote("a@depth", DepthIds(1, 2))
+    assert feed("ws://host", clock).inspect_all([frame]) == Glance({"a@depth"}, [("a@depth", DepthIds(1, 2))])
+    assert feed("ws://host", clock, Market.USDM).inspect_all([frame]).diffs == []
 
 
 async def test_frames_above_20_mib_close_the_socket(venue: VenueSocket, clock: JumpingClock) -> None:
     connection = await feed(venue.url, clock).connect("", TRADES)
     server = await venue.connected.get()
     await server.send(b"x" * 20 * 1024 * 1024)
-    assert len(await connection.recv()) == 20 * 1024 * 1024
+    assert [len(frame) for frame in (await connection.recv()).frames] == [20 * 1024 * 1024]
     sending = asyncio.create_task(server.send(b"x" * (20 * 1024 * 1024 + 1)))
     with pytest.raises(FeedClosedError, match="1009"):
         await connection.recv()

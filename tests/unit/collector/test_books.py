@@ -7,6 +7,7 @@ import pytest
 
 from orderflow_recorder.collector.books import BookKeeper
 from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.core.book_sync import REGRESSION_RUN
 from orderflow_recorder.domain.errors import RateLimitedError, VenueUnreachableError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
@@ -32,7 +33,7 @@ class Bench:
     def diffs(self, wire: str, *ranges: tuple[int, int]) -> None:
         """Hand diffs over."""
         for first, final in ranges:
-            self.keeper.on_diff(wire, DepthIds(first, final))
+            self.keeper.on_diffs([(wire, DepthIds(first, final))])
 
     def story(self, symbol: str) -> list[EventKind]:
         """Return the events of ``symbol``."""
@@ -59,6 +60,18 @@ async def test_the_first_diff_asks_for_a_snapshot_that_is_journaled_and_begins_a
     assert bench.journal.events[-1].epoch == 1
     assert bench.journal.events[-1].detail == {"last_update_id": 12, "first_final_update_id": 13}
     assert (bench.keeper.synced, bench.keeper.total) == (1, 2)
+
+
+async def test_what_a_replacement_held_back_does_not_look_like_ids_begun_anew(bench: Bench) -> None:
+    bench.venue.snapshots["A"] = [12]
+    bench.diffs("a@depth", (10, 11), (12, 13))
+    await bench.clock.advance(1)
+    held = [DepthIds(number, number) for number in range(14 - REGRESSION_RUN, 15)]
+    bench.keeper.on_diffs([("a@depth", ids) for ids in held], skip_known=True)
+    bench.keeper.on_diffs([("a@depth", DepthIds(15, 15)), ("unknown@depth", DepthIds(1, 1))])
+    assert (bench.keeper.gaps, bench.keeper.synced) == (0, 1)
+    bench.keeper.on_diffs([("a@depth", ids) for ids in held])
+    assert (bench.keeper.gaps, bench.keeper.synced) == (1, 0)
 
 
 async def test_a_snapshot_that_is_too_old_is_fetched_again_and_no_diff_is_lost(bench: Bench) -> None:

@@ -30,7 +30,7 @@ class Bench:
         """Start it."""
         self.clock = FakeClock(start_ns=start_ns)
         self.journal = MemoryJournal()
-        self.feed = FakeFeed()
+        self.feed = FakeFeed(self.clock)
         self.stop = asyncio.Event()
         intake = Intake(self.journal, self.clock, instance="main", run_id="r")
         plan = MarketPlan(

@@ -1,11 +1,12 @@
 """A slot keeps its streams flowing: reconnects, replaces sockets before they are cut, shows silence."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.collector.line import HELD_FRAMES
 from orderflow_recorder.collector.plan import SocketTimes
 from orderflow_recorder.collector.slot import Slot
 from orderflow_recorder.domain.errors import DiskFullError
@@ -27,7 +28,7 @@ class Bench:
     def __init__(self) -> None:
         """Prepare streams A and B on one socket."""
         self.clock = FakeClock()
-        self.feed = FakeFeed()
+        self.feed = FakeFeed(self.clock)
         self.journal = MemoryJournal()
         self.newest: int | None = 1
         self.diffs: list[DepthIds] = []
@@ -42,13 +43,11 @@ class Bench:
             random=lambda: 0.5,
         )
 
-    def on_diff(self, wire: str, ids: DepthIds) -> None:
-        """Remember."""
-        self.diffs.append(ids)
-
-    def has_diff(self, wire: str, ids: DepthIds) -> bool:
-        """Compare with what is remembered."""
-        return any(ids.final <= diff.final for diff in self.diffs)
+    def on_diffs(self, diffs: Sequence[tuple[str, DepthIds]], *, skip_known: bool) -> None:
+        """Remember, but for what is known where that is asked for."""
+        for _, ids in diffs:
+            if not (skip_known and any(ids.final <= diff.final for diff in self.diffs)):
+                self.diffs.append(ids)
 
     def is_trading(self, stream: Stream) -> bool | None:
         """Everything trades."""
@@ -74,15 +73,16 @@ async def bench() -> AsyncIterator[Bench]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_every_frame_is_journaled_with_its_time_and_socket(bench: Bench) -> None:
-    bench.feed.last.say(A.wire, "!bad", B.wire)
+async def test_every_frame_is_journaled_with_its_time_and_socket_and_in_its_place(bench: Bench) -> None:
+    said = ["!bad", A.wire, B.wire, "!bad", "!bad", "!reject"]
+    bench.feed.last.say(*said)
     await bench.clock.settle()
-    assert bench.journal.frames == [
-        (bench.clock.now_ns(), Market.USDM, 1, A.wire.encode()),
-        (bench.clock.now_ns(), Market.USDM, 1, B.wire.encode()),
-    ]
-    assert bench.journal.bad == [(bench.clock.now_ns(), Market.USDM, 1, b"!bad", "not JSON")]
-    assert bench.slot.frames == 3
+    now = bench.clock.now_ns()
+    kept = [(now, Market.USDM, 1, frame.encode()) for frame in (A.wire, B.wire, "!reject")]
+    assert bench.journal.frames == kept
+    assert bench.journal.bad == [(now, Market.USDM, 1, b"!bad", "not JSON")] * 3
+    assert bench.journal.received == [frame.encode() for frame in said]
+    assert bench.slot.frames == len(said)
 
 
 async def test_a_lost_socket_is_on_record_and_replaced(bench: Bench) -> None:
@@ -207,6 +207,18 @@ async def test_what_was_held_back_is_not_lost_with_its_socket(bench: Bench) -> N
     assert bench.journal.frames[-1][2:] == (2, b"held")
     assert len(bench.feed.sockets) == 2
     assert bench.events(EventKind.DISCONNECTED) == []
+
+
+async def test_a_replacement_holds_back_no_more_than_it_may(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, "!shutdown")
+    await bench.clock.advance(1)
+    new = bench.feed.sockets[1]
+    new.say(*["held"] * (HELD_FRAMES - 1))
+    await bench.clock.settle()
+    assert len(bench.journal.frames) == 2
+    new.say("and", "more")
+    await bench.clock.settle()
+    assert len(bench.journal.frames) == 2 + HELD_FRAMES + 1
 
 
 async def test_an_old_socket_that_ends_before_its_replacement_is_open_waits_for_it_on_record(bench: Bench) -> None:

@@ -65,7 +65,7 @@ class Socket:
             self.now += 1
             now = float(self.now)
             for each in speaking:
-                self.machine.on_frame(each.wire, now)
+                self.machine.on_frames({each.wire}, now)
             effects = self.machine.on_tick(now, is_trading)
             if effects:
                 seen[self.now] = effects
@@ -159,7 +159,7 @@ def test_two_missing_kinds_are_both_asked_for_one_at_a_time() -> None:
 
 def test_while_an_answer_is_on_its_way_nothing_more_is_asked() -> None:
     machine = SocketLiveness([DEPTH, TRADE, MARK], first_frame_s=FIRST_FRAME_S, stall_s=STALL_S, now=0.0)
-    machine.on_frame(DEPTH.wire, 1.0)
+    machine.on_frames({DEPTH.wire}, 1.0)
     assert machine.on_tick(10.0, trades) == [Probe(TRADE)]
     assert machine.on_tick(11.0, trades) == []
     machine.on_probe(TRADE.wire, 1, 12.0)
@@ -195,7 +195,7 @@ def test_a_frame_ends_the_suspicion() -> None:
     socket = Socket(DEPTH, venue=moving)
     socket.run(50, [DEPTH])
     socket.run(109)
-    socket.machine.on_frame(DEPTH.wire, 109.5)
+    socket.machine.on_frames({DEPTH.wire}, 109.5)
     assert socket.run(139) == {}
 
 
@@ -203,7 +203,7 @@ def test_an_answer_asked_for_in_an_earlier_silence_does_not_count() -> None:
     socket = Socket(DEPTH, venue=moving)
     socket.run(50, [DEPTH])
     assert socket.machine.on_tick(80.0, trades) == [Probe(DEPTH)]
-    socket.machine.on_frame(DEPTH.wire, 80.5)
+    socket.machine.on_frames({DEPTH.wire}, 80.5)
     socket.machine.on_tick(110.5, trades)
     socket.machine.on_probe(DEPTH.wire, 1, 110.6)
     socket.machine.on_tick(111.0, trades)
@@ -215,7 +215,7 @@ def test_a_new_silence_is_judged_anew_even_where_no_tick_saw_the_frame_between()
     socket.run(50, [DEPTH])
     assert socket.machine.on_tick(80.0, trades) == [Probe(DEPTH)]
     socket.machine.on_probe(DEPTH.wire, 1, 80.1)
-    socket.machine.on_frame(DEPTH.wire, 80.5)
+    socket.machine.on_frames({DEPTH.wire}, 80.5)
     assert socket.machine.on_tick(111.0, trades) == [Probe(DEPTH)]
     socket.machine.on_probe(DEPTH.wire, 2, 111.1)
     assert socket.machine.on_tick(115.0, trades) == []

@@ -38,13 +38,13 @@ def test_jitter_shortens_the_lifetime_by_up_to_a_tenth() -> None:
 
 def test_the_old_socket_retires_after_every_stream_spoke_on_the_new_one_and_a_short_overlap() -> None:
     machine = proving("a", "b")
-    machine.on_new_frame("a", 1002.0)
-    machine.on_new_frame("x", 1003.0)
+    machine.on_new_frames({"a"}, 1002.0)
+    machine.on_new_frames({"x"}, 1003.0)
     assert machine.on_tick(1004.0) == []
-    machine.on_new_frame("b", 1005.0)
+    machine.on_new_frames({"b"}, 1005.0)
     assert state(machine) is RotationState.DRAINING
     assert machine.on_tick(1006.0) == []
-    machine.on_new_frame("a", 1006.5)
+    machine.on_new_frames({"a"}, 1006.5)
     assert machine.on_tick(1007.0) == [RetireOld(6.0)]
     assert state(machine) is RotationState.RETIRED
     assert machine.on_tick(2000.0) == []
@@ -52,7 +52,7 @@ def test_the_old_socket_retires_after_every_stream_spoke_on_the_new_one_and_a_sh
 
 def test_a_stream_gone_quiet_delays_the_proof_for_a_minute_only() -> None:
     machine = proving("a", "b")
-    machine.on_new_frame("a", 1002.0)
+    machine.on_new_frames({"a"}, 1002.0)
     machine.on_tick(1060.0)
     assert state(machine) is RotationState.PROVING
     machine.on_tick(1061.0)
@@ -63,7 +63,7 @@ def test_where_nothing_spoke_on_the_old_socket_the_first_frame_is_the_proof() ->
     machine = proving()
     machine.on_tick(1002.0)
     assert state(machine) is RotationState.PROVING
-    machine.on_new_frame("a", 1003.0)
+    machine.on_new_frames({"a"}, 1003.0)
     assert state(machine) is RotationState.DRAINING
 
 
@@ -88,7 +88,7 @@ def test_a_failed_replacement_leaves_the_old_socket_serving_and_is_tried_again_e
 def test_a_replacement_that_breaks_leaves_the_old_socket_serving(*, proven: bool) -> None:
     machine = proving("a")
     if proven:
-        machine.on_new_frame("a", 1002.0)
+        machine.on_new_frames({"a"}, 1002.0)
     machine.on_open_failed(1002.5)
     assert state(machine) is RotationState.SERVING
     assert machine.on_tick(1010.0) == [OpenReplacement()]

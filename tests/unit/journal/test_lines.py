@@ -14,7 +14,7 @@ from orderflow_recorder.journal.lines import (
     bad_payload,
     decode_line,
     event_line,
-    frame_middle,
+    frame_lines,
     header_line,
     on_one_line,
     rest_line,
@@ -27,7 +27,9 @@ def test_lines_are_those_of_the_architecture_page() -> None:
     event = event_line(RecorderEvent(7, EventKind.CONNECTED, market=Market.SPOT, connection=3, detail={"route": ""}))
     rest = rest_line(RestAnswer(Market.USDM, "/fapi/v1/depth", {"limit": "5"}, "BTCUSDT", 6, b'{"bids":[]}'))
     assert header == b'{"t":5,"k":"header","version":1,"instance":"main","run":"run-1","segment":12}\n'
-    assert frame_middle(Market.SPOT, 3) == b',"k":"ws","market":"spot","c":3,"d":'
+    assert frame_lines(9, Market.SPOT, 3, [b'{"e":1}', b"[\n]"]) == (
+        b'{"t":9,"k":"ws","market":"spot","c":3,"d":{"e":1}}\n{"t":9,"k":"ws","market":"spot","c":3,"d":[ ]}\n'
+    )
     assert event == (
         b'{"t":7,"k":"event","event":"connected","market":"spot","symbol":null,"c":3,"epoch":null,"d":{"route":""}}\n'
     )

@@ -80,6 +80,28 @@ def test_pretty_printed_frame_stays_one_line(tmp_path: Path) -> None:
     assert entry.payload.split() == [b"{", b'"p":', b"1.10", b"}"]
 
 
+def test_frames_of_one_read_are_the_lines_that_each_would_be(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    for frames in ([], [FRAME], [FRAME, b"{\r\n}", b'"a\\n"']):
+        writer.append_frames(5, Market.USDM, 3, frames)
+        for frame in frames:
+            writer.append_frame(5, Market.USDM, 3, frame)
+    writer.close()
+    lines = texts(tmp_path)[0].splitlines()[1:]
+    assert [lines.count(line) for line in lines] == [4, 4, 4, 2, 2, 4, 2, 2]
+
+
+def test_frames_of_one_read_that_do_not_fit_are_kept_as_far_as_they_do(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        writer = open_writer(disk / "journal")
+        with pytest.raises(DiskFullError):
+            writer.append_frames(1, Market.SPOT, 0, [FRAME] * 100_000)
+        assert {entry.payload for entry in read_journal(disk / "journal")} == {FRAME}
+        with pytest.raises(DiskFullError):
+            writer.append_frames(1, Market.SPOT, 0, [FRAME])
+        writer.close()
+
+
 def test_second_writer_is_refused_until_the_first_closes(tmp_path: Path) -> None:
     writer = open_writer(tmp_path)
     with pytest.raises(JournalLockedError, match=str(os.getpid())):

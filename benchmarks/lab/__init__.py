@@ -1,0 +1,1 @@
+"""What the benchmarks of speed share: processes and what they use, a server, results and how they are shown."""
