@@ -1,11 +1,18 @@
 """Why the ledger says something is missing, and streams without ids, on a real database."""
 
+import uuid
+
+from orderflow_recorder.core.shards import Shard
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
+from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.ports.sink import WriteResult
 from tests.support import records
 from tests.support.ledger_writer import SECOND, Ledger, Recorder, event, received, trades
 from tests.support.records import NOON
+
+RUNS = [str(uuid.UUID(int=number)) for number in range(3)]
+SYMBOLS = [f"SYMBOL{number}USDT" for number in range(20)]
 
 
 def test_the_cause_is_what_the_recorder_said_between_the_two_records(main: Recorder, ledger: Ledger) -> None:
@@ -87,3 +94,26 @@ def test_a_reopened_sink_remembers_the_interruption(database_url: str, main: Rec
     again.write(records.book_ticker(2, receive_time=NOON + 2 * SECOND))
     again.sink.close()
     assert ledger.gaps("stream, cause") == [("bookTicker", "disk_full")]
+
+
+def test_a_symbol_that_moved_takes_the_cause_along_and_others_have_nothing_to_do_with_it(
+    database_url: str, ledger: Ledger
+) -> None:
+    """Collector 2 of 2 meets a full disk, and after a restart its symbol is collector 1's, who has all of them."""
+    first, second = (Shard(number, 2) for number in (1, 2))
+    moved, stayed = (next(name for name in SYMBOLS if one.takes(Market.SPOT, name)) for one in (second, first))
+    main, other = Recorder(database_url, "main"), Recorder(database_url, "main.2")
+
+    def begins(instance: str, run_id: str, count: int, at: int) -> RecorderEvent:
+        detail = {"version": "1", "settings": {"COLLECTOR_SHARDS": str(count)}}
+        return event(EventKind.RUN_STARTED, at, instance=instance, run_id=run_id, market=None, detail=detail)
+
+    main.write(begins("main", RUNS[0], 2, received(0)), *trades(1, symbol=stayed))
+    full = event(EventKind.DISK_FULL, received(2), instance="main.2", run_id=RUNS[1], market=None)
+    other.write(begins("main.2", RUNS[1], 2, received(0)), *trades(1, symbol=moved), full)
+    later = received(1) + 9 * SECOND
+    main.write(begins("main", RUNS[2], 1, received(1) + SECOND))
+    main.write(*(one for name in (moved, stayed) for one in trades(9, symbol=name, receive_time=later)))
+    assert dict(ledger.gaps("symbol, cause")) == {moved: "disk_full", stayed: "restart"}
+    for recorder in (main, other):
+        recorder.sink.close()

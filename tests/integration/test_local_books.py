@@ -12,8 +12,9 @@ from typing import Any, Final
 import psycopg
 import pytest
 
+from orderflow_recorder.app.ending import EndingReader
 from orderflow_recorder.app.load import make_loader
-from orderflow_recorder.app.replay import EndingReader, replay
+from orderflow_recorder.app.replay import replay
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.positions import Position
@@ -159,9 +160,9 @@ def test_local_tops_are_those_of_the_capture_and_there_where_they_changed(
 class FlakySink(PostgresSink):
     """Loses its connection before or after one write in three."""
 
-    def __init__(self, url: str, seed: int) -> None:
-        """Draw from ``seed``."""
-        super().__init__(url)
+    def __init__(self, url: str, seed: int, name: str) -> None:
+        """Draw from ``seed``; keep the position as ``name``."""
+        super().__init__(url, name=name)
         self.losses = 0
         self._dice = random.Random(seed)  # noqa: S311  # to draw, not to hide
 
@@ -193,8 +194,7 @@ def test_small_batches_and_lost_connections_give_the_same_rows(
     for number, name in enumerate(SHORT):
         path = depth[name]
         ended = threading.Event()
-        sink = FlakySink(database_url, number)
-        sink.name = name
+        sink = FlakySink(database_url, number, name)
         make_loader(
             chosen,
             sink,

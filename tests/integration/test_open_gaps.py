@@ -4,9 +4,11 @@ import psycopg
 import pytest
 
 from orderflow_recorder.app.ledger import LedgerInThread
+from orderflow_recorder.core.shards import Work, shards
 from orderflow_recorder.domain.errors import SinkError, SinkUnavailableError
 from orderflow_recorder.domain.gaps import OpenGap
 from orderflow_recorder.domain.market import Market
+from orderflow_recorder.postgres import open_gaps
 from orderflow_recorder.postgres.open_gaps import PostgresLedger
 from tests.support.processes import free_port
 
@@ -80,3 +82,25 @@ def test_a_database_that_is_away_or_empty_says_so(empty_database_url: str) -> No
         PostgresLedger(f"postgresql://me@127.0.0.1:{free_port()}/db").open_gaps(Market.SPOT)
     with pytest.raises(SinkError, match="db upgrade"):
         PostgresLedger(empty_database_url).open_gaps(Market.SPOT)
+
+
+@pytest.mark.parametrize("market", list(Market))
+async def test_each_gap_is_told_to_one_shard_and_the_others_do_not_use_up_its_limit(
+    url: str, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = LedgerInThread(PostgresLedger(url))
+    parts = [LedgerInThread(PostgresLedger(url, shard)) for shard in shards(Work.COLLECT, 3)]
+    told = [await part.open_gaps(market) for part in parts]
+    unreadable = [await part.unreadable_diffs(market) for part in parts]
+    assert [gaps for gaps in told if gaps] == [await whole.open_gaps(market)], "they are all of one symbol"
+    assert [gaps for gaps in unreadable if gaps] == [gaps for gaps in [await whole.unreadable_diffs(market)] if gaps]
+    monkeypatch.setattr(open_gaps, "_LIMIT", 1)
+    mine = next(shard for shard, gaps in zip(shards(Work.COLLECT, 3), told, strict=True) if not gaps)
+    symbol = next(name for name in map("SYMBOL{}USDT".format, range(99)) if mine.takes(market, name))
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            INSERT.replace("'BTCUSDT'", f"'{symbol}'").encode(), (market, "trade", 1, 1, 99, 99, "stall", "open")
+        )
+    assert [gap.symbol for gap in await parts[mine.number - 1].open_gaps(market)] == [symbol]
+    for ledger in (whole, *parts):
+        await ledger.close()

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from orderflow_recorder.core.shards import journal_of
+
 COMMAND = (sys.executable, "-m", "orderflow_recorder")
 
 
@@ -152,19 +154,25 @@ class RecorderProgram(Program):
         self.instance = environment.get("INSTANCE_ID", "main")
         super().__init__([], folder / "recorder.log", {"DATA_DIR": str(self.data), **environment})
 
-    def health(self, process: str) -> dict[str, Any]:
+    def health(self, process: str, journal: int = 1) -> dict[str, Any]:
         """Return what a process of the recorder last said of itself; empty if nothing."""
         try:
-            return dict(json.loads((self.data / "run" / self.instance / f"{process}.json").read_bytes()))
+            folder = self.data / "run" / journal_of(self.instance, journal)
+            return dict(json.loads((folder / f"{process}.json").read_bytes()))
         except (OSError, ValueError):
             return {}
 
-    def kill_child(self, process: str) -> int:
-        """Kill the collector or the loader where it stands; return its pid."""
-        pid = int(wait_until(lambda: self.health(process).get("pid"), within_s=20, what=f"the {process} reports"))
+    def kill_child(self, process: str, journal: int = 1) -> int:
+        """Kill a collector or a loader where it stands; return its pid."""
+        reports = f"the {process} reports"
+        pid = int(wait_until(lambda: self.health(process, journal).get("pid"), within_s=20, what=reports))
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def journal(self) -> list[Path]:
         """Return the journal's segments."""
         return sorted((self.data / "journal" / self.instance).glob("*.jsonl"))
+
+    def journals(self) -> list[Path]:
+        """Return the segments of every journal, where symbols are divided between collectors."""
+        return sorted((self.data / "journal").glob(f"{self.instance}*/*.jsonl"))

@@ -18,10 +18,12 @@ from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import CollectorHealth, MarketHealth
 from orderflow_recorder.app.ledger import LedgerInThread
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
-from orderflow_recorder.binance.feed import BinanceFeed
+from orderflow_recorder.app.shards import collector_shard, sinks
+from orderflow_recorder.binance.feed import CONNECTIONS_PER_WINDOW, BinanceFeed
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
 from orderflow_recorder.core.budget import RequestBudget
+from orderflow_recorder.core.shards import place_of
 from orderflow_recorder.domain.errors import JournalLockedError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
@@ -36,8 +38,6 @@ LOCK_PATIENCE_S = 15.0
 
 HOUSEKEEPING_S = 60.0
 HEALTH_S = 1.0
-SINKS = ("postgres",)
-"""Who must have passed a part of the journal before it may be deleted."""
 
 
 async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callable[[CollectorHealth], None]) -> bool:
@@ -66,8 +66,11 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
         budgets: dict[Market, RequestBudget] = {}
         clients = []
         for market in settings.markets:
-            budgets[market] = default_budget(market, clock.monotonic())
-            clients.append(_client(settings, market, clock, intake, budgets[market], stack))
+            plan = _plan(settings, market)
+            if plan.symbols is None or plan.symbols:  # none may fall to this shard
+                parts = settings.collector_shards
+                budgets[market] = default_budget(market, clock.monotonic(), parts=parts)
+                clients.append(_client(settings, plan, clock, intake, budgets[market], stack))
         collector = Collector(
             clients,
             writer,
@@ -82,7 +85,7 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
         return await run_beside(
             collector.run(stop),
             stop,
-            repeat("old segments stay", partial(_delete_expired, settings, clock), HOUSEKEEPING_S, clock),
+            repeat("old segments stay", partial(delete_loaded, settings, clock), HOUSEKEEPING_S, clock),
             repeat("health is not told", partial(_publish, report, publish), HEALTH_S, clock),
         )
 
@@ -154,13 +157,13 @@ async def _open_journal(settings: Settings, clock: SystemClock, run_id: str) -> 
         await clock.sleep(0.2)
 
 
-def _client(
-    settings: Settings, market: Market, clock: SystemClock, intake: Intake, budget: RequestBudget, stack: AsyncExitStack
-) -> MarketClient:
-    symbols = settings.symbols(market)
-    plan = MarketPlan(
+def _plan(settings: Settings, market: Market) -> MarketPlan:
+    """Return what of a market this shard records."""
+    symbols, shard = settings.symbols(market), collector_shard(settings)
+    named = tuple(symbol for symbol in symbols if shard.takes(market, symbol))
+    return MarketPlan(
         market=market,
-        symbols=None if symbols == (ALL_SYMBOLS,) else symbols,
+        symbols=None if symbols == (ALL_SYMBOLS,) else named,
         stream_names=settings.streams(market),
         streams_per_socket=settings.ws_streams_per_socket,
         times=SocketTimes(
@@ -171,7 +174,19 @@ def _client(
             max_session_s=settings.ws_max_session_s,
         ),
         snapshot_refresh_s=settings.snapshot_refresh_s,
+        shard=shard,
     )
+
+
+def _client(
+    settings: Settings,
+    plan: MarketPlan,
+    clock: SystemClock,
+    intake: Intake,
+    budget: RequestBudget,
+    stack: AsyncExitStack,
+) -> MarketClient:
+    market = plan.market
     context = tls_context(verify=not settings.insecure_tls)
     feed = BinanceFeed(
         market,
@@ -180,6 +195,7 @@ def _client(
         ssl_context=context,
         ping_interval_s=settings.ws_ping_interval_s,
         ping_timeout_s=settings.ws_ping_timeout_s,
+        connections_per_window=CONNECTIONS_PER_WINDOW // settings.collector_shards,
     )
     venue = BinanceVenue(
         market, settings.rest_base_url(market), clock=clock, budget=budget, verify=context, random=random.random
@@ -187,7 +203,7 @@ def _client(
     stack.push_async_callback(venue.close)
     ledger = None
     if settings.db_url:
-        ledger = LedgerInThread(PostgresLedger(settings.db_url))
+        ledger = LedgerInThread(PostgresLedger(settings.db_url, plan.shard))
         stack.push_async_callback(ledger.close)
     return MarketClient(plan, feed, venue, intake, clock, random=random.random, ledger=ledger)
 
@@ -201,17 +217,18 @@ def tls_context(*, verify: bool) -> ssl.SSLContext:
     return context
 
 
-async def _delete_expired(settings: Settings, clock: SystemClock) -> None:
-    """Delete journal segments that every sink, or the journal's server, has and that are old enough."""
+async def delete_loaded(settings: Settings, clock: Clock) -> None:
+    """Delete an instance's segments that every sink, or the journal's server, has and that are old enough."""
+    published = settings.journal_url and place_of(settings.instance_id)[1] <= settings.collector_shards
     deleted = await asyncio.to_thread(
         delete_expired,
         settings.journal_directory,
-        required=(SPOOL_SINK,) if settings.journal_url else SINKS,
+        required=(SPOOL_SINK,) if published else sinks(settings),
         retention_hours=settings.journal_retention_hours,
         now_ns=clock.now_ns(),
     )
     if deleted:
-        who = "the server has" if settings.journal_url else "every sink has passed"
+        who = "the server has" if published else "every sink has passed"
         logger.info("deleted journal segments {} to {}: {} them", deleted[0], deleted[-1], who)
 
 

@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable
 
 from orderflow_recorder.app.clock import SystemClock
-from orderflow_recorder.app.collect import HEALTH_S, SINKS, repeat, run_beside
+from orderflow_recorder.app.collect import HEALTH_S, repeat, run_beside
 from orderflow_recorder.app.health import ForwarderHealth
-from orderflow_recorder.app.journals import SERVER_BACKOFF_MAX_S, SERVER_BACKOFF_S
+from orderflow_recorder.app.loader_journal import SERVER_BACKOFF_MAX_S, SERVER_BACKOFF_S
 from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.app.shards import sinks
 from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.journal.jetstream.forwarder import Forwarder, ForwarderFigures
 
@@ -48,7 +49,7 @@ async def run_forwarder(settings: Settings, stop: asyncio.Event, publish: Callab
         clock=clock,
         backoff=Backoff(SERVER_BACKOFF_S, SERVER_BACKOFF_MAX_S, random.random),
         retention_hours=settings.journal_retention_hours,
-        sinks=SINKS,
+        sinks=sinks(settings),
         observe=observe,
     )
 

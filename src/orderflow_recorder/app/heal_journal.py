@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.ending import EndingReader
 from orderflow_recorder.app.load import make_loader
-from orderflow_recorder.app.replay import EndingReader
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.collector import Intake
 from orderflow_recorder.journal.reader import FileJournalReader

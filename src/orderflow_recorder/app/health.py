@@ -125,12 +125,14 @@ class LoaderReport(ProcessHealth, frozen=True, kw_only=True):
     Attributes:
         sink: Name of the sink.
         journal_error: Why nothing comes from the journal's server; empty while it answers, and for local files.
+        journal: Instance whose journal it loads.
         rows_per_s: Over the last second.
         figures: What its loop counts.
     """
 
     sink: str
     journal_error: str = ""
+    journal: str = ""
     rows_per_s: float = 0.0
     figures: LoaderHealth = LoaderHealth()
 

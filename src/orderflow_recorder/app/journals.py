@@ -1,120 +1,61 @@
-"""The journal as a loader uses it: local files, or a server."""
+"""The journals of a recorder as a whole: made ready before it starts, and those looked after that nobody writes."""
 
-import asyncio
-import random
-from pathlib import Path
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
-from orderflow_recorder.app.clock import SystemClock
+from loguru import logger
+
+from orderflow_recorder.app.collect import HOUSEKEEPING_S, LOCK_PATIENCE_S, delete_loaded, repeat
 from orderflow_recorder.app.settings import Settings
-from orderflow_recorder.core.backoff import Backoff
-from orderflow_recorder.domain.errors import JournalError
-from orderflow_recorder.domain.positions import Position
-from orderflow_recorder.journal.jetstream.link import open_link
-from orderflow_recorder.journal.jetstream.progress import waiting_bytes
-from orderflow_recorder.journal.jetstream.reader import JetStreamReader
-from orderflow_recorder.journal.reader import FileJournalReader
-from orderflow_recorder.journal.retention import SinkPositions
-from orderflow_recorder.ports.journal import JournalReader
+from orderflow_recorder.app.shards import journals, left_journals, sinks, with_journal
+from orderflow_recorder.core.shards import is_part_of
+from orderflow_recorder.domain.errors import JournalLockedError
+from orderflow_recorder.journal.fences import note_shards
+from orderflow_recorder.journal.retention import forget_sink, read_sink_positions
+from orderflow_recorder.ports.clock import Clock
+from orderflow_recorder.postgres.sink import PostgresSink
 
-SERVER_BACKOFF_S: Final = 0.5
-SERVER_BACKOFF_MAX_S: Final = 10.0
-"""How long a journal's server that is away is left alone between two attempts."""
+_LOOK_AGAIN_S: Final = 0.2
 
 
-class LoaderJournal(Protocol):
-    """Where a loader reads, and tells how far its sink is."""
+async def prepare_journals(settings: Settings, clock: Clock) -> None:
+    """Note how symbols are divided now, and forget loaders that there are no more.
 
-    @property
-    def trouble(self) -> str:
-        """Return why nothing can be read just now; empty if it can."""
-        ...
+    Args:
+        settings: How they are divided.
+        clock: Time.
 
-    def open(self, position: Position) -> JournalReader:
-        """Return a reader that begins at ``position``."""
-        ...
-
-    def publish(self, position: Position) -> None:
-        """Tell the journal's retention that the sink has everything before ``position``."""
-        ...
-
-    def lag_bytes(self, position: Position) -> int:
-        """Return how many bytes lie behind ``position``, while there is no reader."""
-        ...
-
-
-class FileJournal:
-    """The segments in one folder."""
-
-    trouble = ""
-
-    def __init__(self, directory: Path, sink: str) -> None:
-        """Remember both."""
-        self._directory = directory
-        self._positions = SinkPositions(directory, sink)
-
-    def open(self, position: Position) -> FileJournalReader:
-        """Return a reader that begins at ``position``."""
-        return FileJournalReader(self._directory, position)
-
-    def publish(self, position: Position) -> None:
-        """Tell the journal's retention that the sink has everything before ``position``."""
-        self._positions.publish(position)
-
-    def lag_bytes(self, position: Position) -> int:
-        """Return how many bytes lie behind ``position``."""
-        return FileJournalReader(self._directory, position).lag_bytes()
-
-
-class ServerJournal:
-    """The stream of one instance on a JetStream server."""
-
-    def __init__(self, url: str, instance: str, sink: str) -> None:
-        """Remember all; `open` connects."""
-        self._url = url
-        self._instance = instance
-        self._sink = sink
-        self._reader: JetStreamReader | None = None
-        self._lag_bytes = 0
-
-    @property
-    def trouble(self) -> str:
-        """Return why nothing comes from the server just now; empty while it answers."""
-        return self._reader.trouble if self._reader is not None else ""
-
-    def open(self, position: Position) -> JetStreamReader:
-        """Return a reader that begins at ``position``."""
-        self._reader = JetStreamReader(
-            self._url,
-            instance=self._instance,
-            sink=self._sink,
-            position=position,
-            clock=SystemClock(),
-            backoff=Backoff(SERVER_BACKOFF_S, SERVER_BACKOFF_MAX_S, random.random),
-        )
-        return self._reader
-
-    def publish(self, position: Position) -> None:
-        """Tell the server that the sink has everything before ``position``."""
-        if self._reader is not None:
-            self._reader.publish(position)
-
-    def lag_bytes(self, position: Position) -> int:  # noqa: ARG002  # the server knows where the sink is
-        """Return about how many bytes the server has for the sink."""
-
-        async def ask() -> int:
-            async with open_link(self._url, self._instance, "lag") as link:
-                return await waiting_bytes(link, self._sink)
-
+    Raises:
+        JournalLockedError: A collector of an earlier run does not end.
+        JournalError: What was noted before cannot be read.
+    """
+    found = {one.instance_id: one.journal_directory for one in _journals(settings)}
+    deadline = clock.monotonic() + LOCK_PATIENCE_S
+    while True:
         try:
-            self._lag_bytes = asyncio.run(ask())
-        except JournalError:
-            return self._lag_bytes
-        return self._lag_bytes
+            note_shards(settings.journal_directory, settings.collector_shards, found)
+            break
+        except JournalLockedError:
+            if clock.monotonic() > deadline:
+                raise
+        await clock.sleep(_LOOK_AGAIN_S)
+    for directory in found.values():
+        for sink in read_sink_positions(directory):
+            if is_part_of(PostgresSink.name, sink) and sink not in sinks(settings):
+                forget_sink(directory, sink)
+    for number in left_journals(settings):
+        logger.info("the journal {} of an earlier run is loaded to its end", with_journal(settings, number).instance_id)
 
 
-def loader_journal(settings: Settings, sink: str) -> LoaderJournal:
-    """Return the journal that ``settings`` name, for one sink."""
-    if settings.journal_url:
-        return ServerJournal(settings.journal_url, settings.instance_id, sink)
-    return FileJournal(settings.journal_directory, sink)
+async def keep_left_journals(settings: Settings, clock: Clock) -> None:
+    """Delete what is loaded and old enough of the journals that nobody writes any more, until cancelled."""
+    await repeat("old segments stay", partial(_delete_left, settings, clock), HOUSEKEEPING_S, clock)
+
+
+async def _delete_left(settings: Settings, clock: Clock) -> None:
+    for number in left_journals(settings):
+        await delete_loaded(with_journal(settings, number), clock)
+
+
+def _journals(settings: Settings) -> list[Settings]:
+    return [with_journal(settings, number) for number in journals(settings)]

@@ -12,11 +12,14 @@ import msgspec
 from orderflow_recorder.app.candles import FreshCandles
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import LoaderReport
-from orderflow_recorder.app.journals import LoaderJournal, loader_journal
+from orderflow_recorder.app.load_order import LoadOrder
+from orderflow_recorder.app.loader_journal import LoaderJournal, loader_journal
 from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.app.shards import loader_shards
 from orderflow_recorder.binance.parse import BinanceParser
 from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.core.batching import BatchPolicy
+from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.health import LoaderHealth
@@ -30,41 +33,62 @@ DRAIN_S: Final = 4.0
 _REPORT_EVERY_S: Final = 1.0
 
 
-def run_loader(settings: Settings, stop: threading.Event, publish: Callable[[LoaderReport], None]) -> None:
-    """Load this instance's journal until ``stop`` is set and its end is reached.
+def run_loader(
+    settings: Settings,
+    stop: threading.Event,
+    publish: Callable[[LoaderReport], None],
+    shard: Shard = WHOLE,
+    *,
+    to_the_end: bool = False,
+) -> None:
+    """Load a part of this instance's journal until ``stop`` is set and its end is reached.
 
     Args:
         settings: Where journal and database are.
         stop: Set to end cleanly.
         publish: Takes the health once a second.
+        shard: Which part.
+        to_the_end: Nobody writes the journal any more: return where it ends.
 
     Raises:
         SinkRefusedError: A person must act.
         JournalError: The journal does not hold the database's position.
     """
-    sink = PostgresSink(settings.db_url)
-    journal = loader_journal(settings, sink.name)
-    pulse = _Pulse(sink.name, publish, journal)
+    sink = PostgresSink(settings.db_url, shard=shard)
+    journal = loader_journal(settings, sink.name, left=to_the_end)
+    pulse = _Pulse(settings.instance_id, sink.name, publish, journal)
     candles = FreshCandles(settings.db_url, SystemClock().monotonic)
+    # One part of a journal suffices, and commits as long as the journal grows.
+    has_candles = shard.number == loader_shards(settings)[0].number
 
     def after_commit(position: Position) -> None:
         journal.publish(position)
-        candles.after_commit()
+        if has_candles:
+            candles.after_commit()
 
-    loader = make_loader(
-        settings,
-        sink,
-        books=PostgresBooks(settings.db_url),
-        reader_factory=journal.open,
-        instance=settings.instance_id,
-        wait=stop.wait,
-        publish=after_commit,
-        observe=pulse.observe,
-        drain_s=DRAIN_S,
-    )
+    def load(open_reader: Callable[[Position], JournalReader], wait: Callable[[float], bool]) -> None:
+        make_loader(
+            settings,
+            sink,
+            books=PostgresBooks(settings.db_url),
+            reader_factory=open_reader,
+            instance=settings.instance_id,
+            wait=wait,
+            publish=after_commit,
+            observe=pulse.observe,
+            drain_s=DRAIN_S,
+            shard=shard,
+        ).run()
+
+    order = LoadOrder(settings, sink, load, stop, pulse.wait)
     with pulse:
         try:
-            loader.run()
+            if not settings.journal_url:  # a server's journals are never divided anew
+                order.pass_fences()
+            if to_the_end:
+                order.load_to_the_end()
+            elif not stop.is_set():
+                load(journal.open, stop.wait)
         finally:
             candles.close()
 
@@ -80,11 +104,12 @@ def make_loader(
     publish: Callable[[Position], None],
     observe: Callable[[LoaderHealth], None],
     drain_s: float,
+    shard: Shard = WHOLE,
 ) -> Loader:
-    """Return a loader with the batches, back-off and local tops of ``settings``; see `Loader` for the rest."""
+    """Return a loader of ``shard`` with the batches, back-off and tops of ``settings``; see `Loader` for the rest."""
     return Loader(
         reader_factory,
-        BinanceParser(),
+        BinanceParser(shard),
         sink,
         BatchPolicy(
             max_rows=settings.loader_batch_rows,
@@ -106,7 +131,10 @@ def make_loader(
 class _Pulse:
     """Publishes the newest figures every second, also while the loop waits for a server."""
 
-    def __init__(self, sink: str, publish: Callable[[LoaderReport], None], journal: LoaderJournal) -> None:
+    def __init__(
+        self, instance: str, sink: str, publish: Callable[[LoaderReport], None], journal: LoaderJournal
+    ) -> None:
+        self._instance = instance
         self._sink = sink
         self._journal = journal
         self._publish = publish
@@ -119,6 +147,12 @@ class _Pulse:
 
     def observe(self, figures: LoaderHealth) -> None:
         self._figures = figures
+
+    def wait(self, position: Position) -> None:
+        """Be well at ``position``, where the loader waits for others."""
+        self._figures = msgspec.structs.replace(
+            self._figures, connected=True, position=position, lag_bytes=self._journal.lag_bytes(position)
+        )
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -145,6 +179,7 @@ class _Pulse:
                 updated_at=self._clock.now_ns(),
                 last_error=figures.last_error,
                 sink=self._sink,
+                journal=self._instance,
                 journal_error=self._journal.trouble,
                 rows_per_s=(figures.rows - rows) / max(now - then, 1e-3),
                 figures=figures,

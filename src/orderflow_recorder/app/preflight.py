@@ -13,6 +13,7 @@ import httpx
 from loguru import logger
 
 from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.app.shards import collectors, journals
 from orderflow_recorder.app.threads import in_thread
 from orderflow_recorder.domain.errors import (
     JournalLockedError,
@@ -24,7 +25,6 @@ from orderflow_recorder.domain.errors import (
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.journal.jetstream.link import check_server
 from orderflow_recorder.journal.lock import DirectoryLock
-from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.journal.space import DiskSpace
 from orderflow_recorder.postgres.schema import SchemaState, check
 
@@ -46,7 +46,7 @@ class DataFolderError(OrderflowError):
 
 def has_recorded(settings: Settings) -> bool:
     """Say whether this instance has a journal from an earlier run."""
-    return bool(settings.journal_directory.is_dir() and find_segments(settings.journal_directory))
+    return bool(journals(settings))
 
 
 def prepare_folders(settings: Settings) -> None:
@@ -59,7 +59,8 @@ def prepare_folders(settings: Settings) -> None:
     space = DiskSpace(nearest_existing(settings.journal_directory), min_free_bytes=settings.journal_min_free_bytes)
     try:
         space.require()
-        for directory in (settings.journal_directory, settings.run_directory):
+        places = [part.settings for part in collectors(settings)]
+        for directory in [place for one in places for place in (one.journal_directory, one.run_directory)]:
             directory.mkdir(parents=True, exist_ok=True)
             probe = directory / ".writable"
             probe.touch()

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from loguru import logger
 
@@ -16,30 +15,31 @@ from orderflow_recorder.app.health import ProcessHealth, write_health
 from orderflow_recorder.app.load import run_loader
 from orderflow_recorder.app.pacing import run_paced
 from orderflow_recorder.app.settings import Settings, crash_request
+from orderflow_recorder.app.shards import FORWARDER, Part, collectors, health_path, with_journal
 from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE
+from orderflow_recorder.core.shards import Shard, Work, journal_of, sink_of
 from orderflow_recorder.domain.errors import DiskFullError, JournalError, SettingsError, SinkRefusedError
 from orderflow_recorder.ports import crashpoint
 
 SUPERVISOR = "supervisor"
-COLLECTOR = "collector"
-FORWARDER = "forwarder"
-LOADER = "loader-postgres"
 
 
-def collector_main(settings: Settings, parent_fd: int) -> int:
-    """Run the collector until it is told to stop, and return its exit code.
+def collector_main(settings: Settings, parent_fd: int, number: int = 1) -> int:
+    """Run a collector until it is told to stop, and return its exit code.
 
     Args:
         settings: As handed down by the supervisor.
         parent_fd: End of a pipe that ends with the parent.
+        number: Which of the recorder's collectors.
     """
+    part = collectors(settings)[number - 1]
 
     async def collect() -> bool:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         watch_parent(parent_fd, lambda: loop.call_soon_threadsafe(stop.set))
-        return await run_collector(settings, stop, publisher(settings, COLLECTOR))
+        return await run_collector(part.settings, stop, publisher(part.settings, part.process))
 
     def work() -> int:
         if run_paced(collect()):
@@ -49,7 +49,7 @@ def collector_main(settings: Settings, parent_fd: int) -> int:
         )
         return EXIT_FAILED
 
-    return _run(settings, COLLECTOR, work)
+    return _run(settings, "collector", number, work)
 
 
 def forwarder_main(settings: Settings, parent_fd: int) -> int:
@@ -71,25 +71,29 @@ def forwarder_main(settings: Settings, parent_fd: int) -> int:
         asyncio.run(forward())
         return 0
 
-    return _run(settings, FORWARDER, work)
+    return _run(settings, FORWARDER, 1, work)
 
 
-def loader_main(settings: Settings, parent_fd: int) -> int:
-    """Run the Postgres loader until it is told to stop, and return its exit code.
+def loader_main(settings: Settings, parent_fd: int, journal: int = 1, number: int = 1) -> int:
+    """Run a Postgres loader until it is told to stop, and return its exit code.
 
     Args:
         settings: As handed down by the supervisor, with the URL of the database.
         parent_fd: End of a pipe that ends with the parent.
+        journal: Which of the recorder's journals; one that no collector writes is loaded to its end.
+        number: Which of that journal's loaders.
     """
+    part = Part(with_journal(settings, journal), journal, Shard(number, settings.loader_shards, Work.LOAD))
     stop = threading.Event()
 
     def load() -> int:
         watch_sigterm(stop.set)
         watch_parent(parent_fd, stop.set)
-        run_loader(settings, stop, publisher(settings, LOADER))
+        publish = publisher(part.settings, part.process)
+        run_loader(part.settings, stop, publish, part.shard, to_the_end=journal > settings.collector_shards)
         return 0
 
-    return _run(settings, LOADER, load)
+    return _run(settings, sink_of("loader", part.shard), journal, load)
 
 
 def publisher(settings: Settings, process: str) -> Callable[[ProcessHealth], None]:
@@ -103,11 +107,6 @@ def publisher(settings: Settings, process: str) -> Callable[[ProcessHealth], Non
             logger.debug("health not written to {}: {}", path, error)
 
     return publish
-
-
-def health_path(settings: Settings, process: str) -> Path:
-    """Return the file in which ``process`` says how it is."""
-    return settings.run_directory / f"{process}.json"
 
 
 def watch_parent(parent_fd: int, gone: Callable[[], object]) -> threading.Thread:
@@ -144,9 +143,9 @@ def watch_sigterm(told: Callable[[], object]) -> None:
     threading.Thread(target=watch, name="sigterm", daemon=True).start()
 
 
-def _run(settings: Settings, process: str, work: Callable[[], int]) -> int:
+def _run(settings: Settings, process: str, journal: int, work: Callable[[], int]) -> int:
     logs.configure(
-        process=process.partition("-")[0],
+        process=journal_of(process, journal),
         level=settings.log_level,
         log_format=settings.log_format,
         directory=settings.log_dir,

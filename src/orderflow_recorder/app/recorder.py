@@ -20,6 +20,7 @@ from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.database import database
 from orderflow_recorder.app.health import CollectorHealth, LoaderReport, SupervisorHealth, read_health
+from orderflow_recorder.app.journals import keep_left_journals, prepare_journals
 from orderflow_recorder.app.preflight import (
     JOURNAL_PATIENCE_S,
     VENUE_PATIENCE_S,
@@ -29,8 +30,10 @@ from orderflow_recorder.app.preflight import (
     lock_instance,
     prepare_folders,
 )
-from orderflow_recorder.app.processes import COLLECTOR, FORWARDER, LOADER, SUPERVISOR, health_path, publisher
+from orderflow_recorder.app.processes import SUPERVISOR, publisher
 from orderflow_recorder.app.settings import Settings, unknown_names
+from orderflow_recorder.app.shard_health import all_collectors, all_loaders
+from orderflow_recorder.app.shards import COLLECTOR, FORWARDER, LOADER, collectors, left_loaders, loaders
 from orderflow_recorder.app.status_line import status_lines
 from orderflow_recorder.app.storage import keep_storage
 from orderflow_recorder.app.supervisor import EXIT_FAILED, ChildSpec, Supervisor
@@ -108,19 +111,23 @@ class Recorder:
         prepare_folders(settings)
         lock = lock_instance(settings)
         try:
-            lenient = has_recorded(settings) or (only is Half.LOADER and health_path(settings, LOADER).is_file())
+            loaded = [part.health_path for part in loaders(settings)]
+            lenient = has_recorded(settings) or (only is Half.LOADER and any(path.is_file() for path in loaded))
             await check_journal(settings, patience_s=JOURNAL_PATIENCE_S, lenient=lenient)
             if only is not Half.LOADER:
+                await prepare_journals(settings, self._clock)
                 await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
             if only is Half.COLLECTOR:
                 await self._keep_children(settings.db_url)
                 return
             async with database(settings, lenient=lenient) as url:
                 keeping = asyncio.create_task(keep_storage(settings, url, self._clock))
+                tidying = asyncio.create_task(keep_left_journals(settings, self._clock))
                 try:
                     await self._keep_children(url)
                 finally:
                     keeping.cancel()
+                    tidying.cancel()
         finally:
             lock.release()
 
@@ -141,9 +148,9 @@ class Recorder:
         while True:
             now = self._clock.now_ns()
             publish(SupervisorHealth(pid=os.getpid(), started_at=started_at, updated_at=now, parts=parts))
-            collector = read_health(health_path(settings, COLLECTOR), CollectorHealth)
-            loader = read_health(health_path(settings, LOADER), LoaderReport)
-            self._show(collector, loader)
+            collecting = [read_health(part.health_path, CollectorHealth) for part in collectors(settings)]
+            loading = [read_health(part.health_path, LoaderReport) for part in loaders(settings)]
+            self._show(all_collectors(collecting, now), all_loaders(loading, now))
             await self._clock.sleep(_TICK_S)
 
 
@@ -170,15 +177,23 @@ def children(settings: Settings, url: str, only: Half | None = None) -> list[Chi
         only: The half of them that runs here; none for both.
     """
     environment = {**os.environ, **settings.environment(), "DB_URL": url}
-    program = (sys.executable, "-m", "orderflow_recorder")
-    specs = []
+
+    def child(name: str, *arguments: str, drain_s: float, stage: str, finite: bool = False) -> ChildSpec:
+        command = (sys.executable, "-m", "orderflow_recorder", *arguments)
+        return ChildSpec(name, command, environment, drain_s, stage=stage, finite=finite)
+
+    found = []
     if only is not Half.LOADER:
-        specs.append(ChildSpec(COLLECTOR, (*program, "_collect"), environment, COLLECTOR_DRAIN_S))
+        for part in collectors(settings):
+            arguments = ("_collect", "--shard", str(part.number))
+            found.append(child(part.name, *arguments, drain_s=COLLECTOR_DRAIN_S, stage=COLLECTOR))
         if settings.journal_url:
-            specs.append(ChildSpec(FORWARDER, (*program, "_forward"), environment, FORWARDER_DRAIN_S))
-    if only is not Half.COLLECTOR:
-        specs.append(ChildSpec(LOADER, (*program, "_load"), environment, LOADER_DRAIN_S))
-    return specs
+            found.append(child(FORWARDER, "_forward", drain_s=FORWARDER_DRAIN_S, stage=FORWARDER))
+    for part in [] if only is Half.COLLECTOR else [*loaders(settings), *left_loaders(settings)]:
+        which = ("--journal", str(part.number), "--shard", str(part.shard.number))
+        left = part.number > settings.collector_shards
+        found.append(child(part.name, "_load", *which, drain_s=LOADER_DRAIN_S, stage=LOADER, finite=left))
+    return found
 
 
 def run(settings: Settings, only: Half | None = None) -> int:

@@ -13,12 +13,12 @@ import msgspec
 
 from orderflow_recorder.app.candles import refresh_candles
 from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.ending import EndingReader
 from orderflow_recorder.app.load import make_loader
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.domain.errors import SchemaMismatchError
 from orderflow_recorder.journal.captures import open_capture
 from orderflow_recorder.loader.health import LoaderHealth
-from orderflow_recorder.ports.journal import JournalBlock, JournalEntry, JournalReader
 from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.schema import SchemaStatus, check, upgrade
@@ -86,9 +86,8 @@ def _replay(settings: Settings, url: str, path: Path, observe: Callable[[Path, i
         figures = health
         observe(path, health.lag_bytes)
 
-    sink = PostgresSink(url)
     # The rows are those of the instance that recorded them; the place in its journal is not the live loader's.
-    sink.name = position_key(path)
+    sink = PostgresSink(url, name=position_key(path))
     with connect(url) as connection:
         connection.execute(_FORGET_POSITION, (sink.name,))
     make_loader(
@@ -118,42 +117,3 @@ def position_key(path: Path) -> str:
     """Return the name under which the position in ``path`` is kept: the same for the same place."""
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     return f"replay:{path.name[:40]}:{digest}"
-
-
-class EndingReader:
-    """A reader that says when it has come to the end, so that the loader drains and ends."""
-
-    def __init__(self, reader: JournalReader, ended: threading.Event) -> None:
-        """Set ``ended`` at the end of ``reader``."""
-        self._reader = reader
-        self._ended = ended
-
-    def read(self, max_bytes: int) -> Sequence[JournalEntry]:
-        """Return the next entries; none of them means the end."""
-        entries = self._reader.read(max_bytes)
-        if not entries:
-            self._ended.set()
-        return entries
-
-    def read_block(self, max_bytes: int) -> JournalBlock | None:
-        """Return the next lines; none of them means the end."""
-        block = self._reader.read_block(max_bytes)
-        if block is None:
-            self._ended.set()
-        return block
-
-    def entries(self, block: JournalBlock) -> Sequence[JournalEntry]:
-        """Return the entries of a block."""
-        return self._reader.entries(block)
-
-    def take_skipped(self) -> Sequence[int]:
-        """Return the segments that were gone before they were read."""
-        return self._reader.take_skipped()
-
-    def lag_bytes(self) -> int:
-        """Return how many bytes are left."""
-        return self._reader.lag_bytes()
-
-    def close(self) -> None:
-        """Release the file."""
-        self._reader.close()

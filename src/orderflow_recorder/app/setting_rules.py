@@ -138,7 +138,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
     Args:
         values: Validated settings by field name.
     """
-    found = [*_markets(values), *_window(values), *too_short(values)]
+    found = [*_markets(values), *_loader_shards(values), *_window(values), *too_short(values)]
     for small, large in (
         ("ws_reconnect_backoff_s", "ws_reconnect_backoff_max_s"),
         ("loader_backoff_s", "loader_backoff_max_s"),
@@ -151,6 +151,11 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append(
             f"JOURNAL_FSYNC_SECONDS: expected at least JOURNAL_FLUSH_MS ({values['journal_flush_ms']} ms), "
             f"got {values['journal_fsync_seconds']:g} s"
+        )
+    if values["journal_url"] and values["collector_shards"] > 1:
+        found.append(
+            f"COLLECTOR_SHARDS: expected 1 with JOURNAL_URL, got {values['collector_shards']}: "
+            "give several collectors an INSTANCE_ID and symbols of their own"
         )
     return found
 
@@ -169,6 +174,15 @@ def _markets(values: Mapping[str, Any]) -> Iterable[str]:
                 f"{prefix.upper()}_STREAMS_DEPTH: expected one speed of the depth stream, "
                 f"got {', '.join(diffs)}: they carry the same update ids"
             )
+
+
+def _loader_shards(values: Mapping[str, Any]) -> Iterable[str]:
+    wrong = [number for number in values["loader_shard_numbers"] if not 1 <= number <= values["loader_shards"]]
+    if wrong:
+        yield (
+            f"LOADER_SHARD_NUMBERS: expected numbers from 1 to LOADER_SHARDS ({values['loader_shards']}), "
+            f"got {wrong[0]}"
+        )
 
 
 def _window(values: Mapping[str, Any]) -> Iterable[str]:
@@ -265,4 +279,4 @@ def as_text(value: object) -> str:
     """Return a setting's value as it is written in an environment variable."""
     if value is None:
         return ""
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

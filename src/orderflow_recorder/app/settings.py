@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orderflow_recorder.app import setting_rules as rules
 from orderflow_recorder.app.durations import check_compress_after, check_duration
+from orderflow_recorder.core.shards import MOST_SHARDS
 from orderflow_recorder.core.window import RecordingWindow
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.domain.market import Market
@@ -23,6 +24,7 @@ from orderflow_recorder.ports.crashpoint import CrashPoint
 from orderflow_recorder.postgres.connection import normalise_url
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_list)]
+Numbers: TypeAlias = Annotated[tuple[int, ...], NoDecode, BeforeValidator(rules.split_list)]
 Symbols: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_symbols)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
 Duration: TypeAlias = Annotated[str, BeforeValidator(check_duration)]
@@ -53,6 +55,10 @@ class Settings(BaseSettings):
     futures_streams_trades: Names = ("aggTrade",)
     futures_streams_depth: Names = ("depth@100ms",)
     futures_streams_extra: Names = ()
+
+    collector_shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = 1
+    loader_shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = 1
+    loader_shard_numbers: Numbers = ()
 
     binance_ws_spot_base_url: str = "wss://stream.binance.com:9443"
     binance_ws_futures_base_url: str = "wss://fstream.binance.com"

@@ -1,6 +1,7 @@
 """How a recorder is: what its processes say, and what arrived in the database last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
@@ -18,8 +19,19 @@ from orderflow_recorder.app.health import (
     is_fresh,
     read_health,
 )
-from orderflow_recorder.app.processes import COLLECTOR, FORWARDER, LOADER, SUPERVISOR, health_path
+from orderflow_recorder.app.processes import SUPERVISOR
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
+from orderflow_recorder.app.shard_health import RECORDING, all_collectors, all_loaders
+from orderflow_recorder.app.shards import (
+    COLLECTOR,
+    FORWARDER,
+    collectors,
+    health_path,
+    journals,
+    left_loaders,
+    loaders,
+    with_journal,
+)
 from orderflow_recorder.app.storage_status import DiskOutlook, TableStatus, read_outlook, read_tables
 from orderflow_recorder.domain.errors import OrderflowError
 from orderflow_recorder.journal.retention import JournalSize, journal_size
@@ -28,7 +40,6 @@ from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.errors import sink_error
 
 _STATEMENT_TIMEOUT: Final = "SET statement_timeout = '10s'"
-_RECORDING: Final = "recording"
 _ASLEEP: Final = "asleep"
 """Outside of the recording window: wanted, no problem."""
 
@@ -43,9 +54,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         time: ns since the epoch.
         problems: What a person should look at; empty if the recorder is well.
         supervisor: Its report, if it runs.
-        collector: Its report, if it runs.
+        collector: Its report, if it runs; of several, what they say together.
         forwarder: Its report, if it runs.
-        loader: Its report, if it runs.
+        loader: The same of the loaders.
+        processes: Process id of each collector, forwarder and loader that runs, by name.
         journal: How much journal there is.
         streams: What arrived last, by symbol and table.
         tables: What the tables take on disk, and how they grow.
@@ -59,6 +71,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     collector: CollectorHealth | None
     forwarder: ForwarderHealth | None = None
     loader: LoaderReport | None
+    processes: Mapping[str, int] = {}
     journal: JournalSize
     streams: Sequence[StreamActivity] = ()
     tables: Sequence[TableStatus] = ()
@@ -68,15 +81,19 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read_status(settings: Settings) -> Status:
     """Return how the recorder of ``settings`` is; changes nothing."""
     now = SystemClock().now_ns()
-    supervisor = _living(settings, SUPERVISOR, SupervisorHealth, now)
-    collector = _living(settings, COLLECTOR, CollectorHealth, now)
-    forwarder = _living(settings, FORWARDER, ForwarderHealth, now)
-    loader = _living(settings, LOADER, LoaderReport, now)
-    problems = list(find_problems(settings.instance_id, supervisor, collector, loader, forwarder))
+    supervisor = _living(health_path(settings, SUPERVISOR), SupervisorHealth, now)
+    collecting = {part.name: _living(part.health_path, CollectorHealth, now) for part in collectors(settings)}
+    forwarder = _living(health_path(settings, FORWARDER), ForwarderHealth, now)
+    loading = {part.name: _living(part.health_path, LoaderReport, now) for part in loaders(settings)}
+    left = {part.name: _living(part.health_path, LoaderReport, now) for part in left_loaders(settings)}
+    problems = list(find_problems(settings.instance_id, supervisor, collecting, loading, forwarder))
+    # Those of journals that were left end by themselves: one that does not run is no problem.
+    still = [*loading.values(), *(one for one in left.values() if one is not None)]
+    processes = {**collecting, FORWARDER: forwarder, **loading, **left}
     streams: Sequence[StreamActivity] = ()
     tables: Sequence[TableStatus] = ()
     disk: DiskOutlook | None = None
-    if settings.db_url or (supervisor is not None and LOADER in supervisor.parts):
+    if settings.db_url or (supervisor is not None and only_half(supervisor) != COLLECTOR):
         try:
             streams, tables, disk = _read_database(settings, now)
         except OrderflowError as error:
@@ -86,10 +103,11 @@ def read_status(settings: Settings) -> Status:
         time=now,
         problems=problems,
         supervisor=supervisor,
-        collector=collector,
+        collector=all_collectors(list(collecting.values()), now),
         forwarder=forwarder,
-        loader=loader,
-        journal=journal_size(settings.journal_directory, now_ns=now),
+        loader=all_loaders(still, now),
+        processes={name: one.pid for name, one in processes.items() if one is not None},
+        journal=_journal_size(settings, now),
         streams=streams,
         tables=tables,
         disk=disk,
@@ -98,15 +116,15 @@ def read_status(settings: Settings) -> Status:
 
 def only_half(supervisor: SupervisorHealth) -> str | None:
     """Return which half of a recorder runs here alone; none if both do."""
-    halves = [half for half, part in (("collector", COLLECTOR), ("loader", LOADER)) if part in supervisor.parts]
+    halves = [half for half in (COLLECTOR, "loader") if any(part.startswith(half) for part in supervisor.parts)]
     return halves[0] if len(halves) == 1 else None
 
 
 def find_problems(
     instance: str,
     supervisor: SupervisorHealth | None,
-    collector: CollectorHealth | None,
-    loader: LoaderReport | None,
+    collecting: Mapping[str, CollectorHealth | None],
+    loading: Mapping[str, LoaderReport | None],
     forwarder: ForwarderHealth | None = None,
 ) -> Iterator[str]:
     """Return what is wrong with a recorder, a line each.
@@ -114,39 +132,53 @@ def find_problems(
     Args:
         instance: For the text.
         supervisor: Its report, if it runs.
-        collector: Its report, if it runs.
-        loader: Its report, if it runs.
+        collecting: The report of each collector there should be, if it runs, by name.
+        loading: The same of the loaders.
         forwarder: Its report, if it runs.
     """
     if supervisor is None:
         yield f"no recorder with INSTANCE_ID {instance!r} runs on this DATA_DIR"
         return
-    running = {COLLECTOR: collector, FORWARDER: forwarder, LOADER: loader}
-    for part in supervisor.parts:
-        if running.get(part) is None:
-            yield f"the {part.partition('-')[0]} does not run"
-    if collector is not None:
-        yield from _collector_problems(collector)
+    running = {**collecting, FORWARDER: forwarder, **loading}
+    for name in supervisor.parts:
+        if name in running and running[name] is None:
+            yield f"the {name} does not run"
+    for name, collector in collecting.items():
+        if collector is not None:
+            yield from _collector_problems(name, collector)
     if forwarder is not None and not forwarder.figures.connected:
         yield f"the journal is not published: {forwarder.last_error or 'the forwarder connects'}"
-    if loader is not None and not loader.figures.connected:
-        yield f"the loader has no database: {loader.last_error or 'it connects'}"
-    if loader is not None and loader.journal_error:
-        yield f"the loader has no journal: {loader.journal_error}"
+    for name, loader in loading.items():
+        if loader is not None and not loader.figures.connected:
+            yield f"the {name} has no database: {loader.last_error or 'it connects'}"
+        if loader is not None and loader.journal_error:
+            yield f"the {name} has no journal: {loader.journal_error}"
 
 
-def _collector_problems(collector: CollectorHealth) -> Iterator[str]:
-    if collector.ingestion not in {_RECORDING, _ASLEEP}:
-        yield f"the collector does not record: {collector.ingestion}"
-    elif collector.ingestion == _RECORDING and collector.connections_open < collector.connections_wanted:
-        yield f"sockets: {collector.connections_open} of {collector.connections_wanted} are open"
+def _collector_problems(name: str, collector: CollectorHealth) -> Iterator[str]:
+    whose = "" if name == COLLECTOR else f" ({name})"
+    if collector.ingestion not in {RECORDING, _ASLEEP}:
+        yield f"the {name} does not record: {collector.ingestion}"
+    elif collector.ingestion == RECORDING and collector.connections_open < collector.connections_wanted:
+        yield f"sockets: {collector.connections_open} of {collector.connections_wanted} are open{whose}"
     if collector.streams_silent:
-        yield f"streams: {collector.streams_silent} of {collector.streams} have not sent what they should"
+        yield f"streams: {collector.streams_silent} of {collector.streams} have not sent what they should{whose}"
 
 
-def _living(settings: Settings, process: str, kind: type[HealthT], now_ns: int) -> HealthT | None:
+def _journal_size(settings: Settings, now_ns: int) -> JournalSize:
+    """Return how much there is of all journals together."""
+    numbers = journals(settings)
+    found = [journal_size(with_journal(settings, one).journal_directory, now_ns=now_ns) for one in numbers]
+    return JournalSize(
+        segments=sum(one.segments for one in found),
+        bytes=sum(one.bytes for one in found),
+        oldest_age_s=max((one.oldest_age_s for one in found), default=0),
+    )
+
+
+def _living(path: Path, kind: type[HealthT], now_ns: int) -> HealthT | None:
     """Return the report of a process that is there and wrote it a moment ago."""
-    health = read_health(health_path(settings, process), kind)
+    health = read_health(path, kind)
     return health if health is not None and is_fresh(health, now_ns) and psutil.pid_exists(health.pid) else None
 
 

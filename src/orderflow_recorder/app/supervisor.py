@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -50,16 +51,20 @@ class ChildSpec(msgspec.Struct, frozen=True):
         command: Program and arguments; ``--parent-fd N`` is added.
         environment: All of its environment variables.
         drain_s: Seconds it is given to end by itself after SIGTERM.
+        stage: Children of one stage, side by side in the list, are stopped at once; empty: this one alone.
+        finite: It ends by itself when its work is done, with exit code 0, and is not started again.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     drain_s: float
+    stage: str = ""
+    finite: bool = False
 
 
 class Supervisor:
-    """Keeps children running until told to stop, then stops them one after the other.
+    """Keeps children running until told to stop, then stops them one stage after the other.
 
     Args:
         children: In the order in which they are stopped.
@@ -113,9 +118,12 @@ class Supervisor:
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            for keeper, task in zip(self._keepers, tasks, strict=True):
-                keeper.end.set()
-                await asyncio.wait([task])
+            ends = zip(self._keepers, tasks, strict=True)
+            for _, together in groupby(ends, key=lambda one: one[0].stage):
+                stage = list(together)
+                for keeper, _ in stage:
+                    keeper.end.set()
+                await asyncio.wait([task for _, task in stage])
             await asyncio.gather(*tasks)
         finally:
             os.close(child_end)
@@ -135,6 +143,7 @@ class _Keeper:
         attended_until: float,
     ) -> None:
         self.name = spec.name
+        self.stage = spec.stage or spec.name
         self.end = asyncio.Event()
         self.process: asyncio.subprocess.Process | None = None
         self._spec = spec
@@ -147,6 +156,8 @@ class _Keeper:
         while not self.end.is_set():
             began = time.monotonic()
             code = await self._live(pipe)
+            if code == 0 and self._spec.finite:
+                await self.end.wait()
             if self.end.is_set():
                 if code == EXIT_FAILED:
                     msg = f"{self.name} ended with exit code {code}: see its last line above"

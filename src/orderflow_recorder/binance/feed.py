@@ -48,6 +48,7 @@ class BinanceFeed:
         ping_interval_s: float,
         ping_timeout_s: float,
         open_timeout_s: float = 10.0,
+        connections_per_window: int = CONNECTIONS_PER_WINDOW,
     ) -> None:
         """Keep the settings; nothing is opened yet.
 
@@ -59,6 +60,7 @@ class BinanceFeed:
             ping_interval_s: Seconds between our own pings.
             ping_timeout_s: Seconds without a pong after which the socket is given up.
             open_timeout_s: Seconds for TCP, TLS and the handshake together.
+            connections_per_window: What this process may open in `CONNECTION_WINDOW_S`.
         """
         self.market = market
         self._base_url = base_url
@@ -68,7 +70,7 @@ class BinanceFeed:
         self._ping_timeout_s = ping_timeout_s
         self._open_timeout_s = open_timeout_s
         self._request_ids = count(1)
-        self._attempts = RequestBudget(CONNECTIONS_PER_WINDOW, window_s=CONNECTION_WINDOW_S, now=clock.monotonic())
+        self._attempts = RequestBudget(connections_per_window, window_s=CONNECTION_WINDOW_S, now=clock.monotonic())
 
     def route_of(self, stream: Stream) -> str:
         """Return the route that carries ``stream``: ``''`` on spot, ``/public`` or ``/market``."""

@@ -37,8 +37,22 @@ class _DiffFrame(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
     data: _Diff
 
 
+class _Diffs(dict[str, bool]):
+    """Whether streams carry diffs, by wire name; cheaper than `lru_cache`, for every name of a read asks."""
+
+    def __missing__(self, wire: str) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[wire] = is_depth_diff(wire)
+        return self[wire]
+
+
+_REMEMBERED: Final = 10_000
+"""Names; a venue that invents ever more of them shall not fill the memory."""
+
 _decode_frame: Final = msgspec.json.Decoder(_Frame).decode
 _decode_diff: Final = msgspec.json.Decoder(_DiffFrame).decode
+_is_diff: Final = _Diffs().__getitem__
 
 
 def inspect_all(market: Market, frames: Sequence[bytes]) -> Glance:
@@ -60,10 +74,10 @@ def _glance(market: Market, frames: Sequence[bytes]) -> Glance | None:
     diffs: list[tuple[str, DepthIds]] | None = []
     if b"@depth" not in frames[0]:  # most likely no diff among them: less to decode
         wires = {frame.stream for frame in map(_decode_frame, frames)}
-    if b"@depth" in frames[0] or any(map(is_depth_diff, wires)):
+    if b"@depth" in frames[0] or any(map(_is_diff, wires)):
         documents = [*map(_decode_diff, frames)]
         wires = {frame.stream for frame in documents}
-        diffs = _diffs(market, documents, set(filter(is_depth_diff, wires)))
+        diffs = _diffs(market, documents, set(filter(_is_diff, wires)))
     if diffs is None or SHUTDOWN_STREAM in wires or not may_share_lines(frames):
         return None
     return Glance(wires, diffs)

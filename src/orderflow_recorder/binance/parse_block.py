@@ -28,6 +28,7 @@ from orderflow_recorder.binance.wire import (
     TradeWire,
     UsdmBookTickerWire,
 )
+from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.errors import FrameError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import AggTrade, BookTop, DepthDiff, MarketRecord, SpentTradeId, Trade
@@ -110,8 +111,9 @@ class _UnfitError(Exception):
 class BlockParser:
     """Parses blocks; remembers only the streams it has met."""
 
-    def __init__(self) -> None:
-        """Start without streams."""
+    def __init__(self, shard: Shard = WHOLE) -> None:
+        """Start without streams; of those that ``shard`` does not take nothing is told."""
+        self._shard = shard
         self._spot: dict[str, _Known] = {}
         self._usdm: dict[str, _Known] = {}
 
@@ -154,7 +156,9 @@ class BlockParser:
         source = resolve(market, stream)
         if source is None:
             raise _UnfitError
-        known = _Known(source, market, source.symbol, *_BUILDS[market, source.kind])
+        wire, build = _BUILDS[market, source.kind]
+        build = build if self._shard.takes(market, source.symbol) else _nothing
+        known = _Known(source, market, source.symbol, wire, build)
         (self._spot if market is Market.SPOT else self._usdm)[stream] = known
         return known
 
@@ -173,6 +177,10 @@ def _decode(text: bytes) -> list[_Line[Any]]:
         for sort, decode in ((-1, _decode_lines), *enumerate(decode for _, decode in _WITHOUT_EVENT))
     }
     return [line for sort in sorts for line in islice(decoded[sort], 1)]
+
+
+def _nothing(_known: _Known, _data: Any, _receive_time: int, _numbers: list[str]) -> None:  # noqa: ANN401  # any payload
+    """Leave a stream to another shard."""
 
 
 def _agg_trade(known: _Known, data: AggTradeWire, receive_time: int, numbers: list[str]) -> AggTrade | None:

@@ -55,14 +55,17 @@ _json = msgspec.json.Decoder(msgspec.Raw).decode
 _error_body = msgspec.json.Decoder(ErrorBody).decode
 
 
-def default_budget(market: Market, now: float) -> RequestBudget:
-    """Return the weight budget of one address in ``market``.
+def default_budget(market: Market, now: float, *, parts: int = 1) -> RequestBudget:
+    """Return the weight budget of one address in ``market``, or an equal part of it.
 
     Args:
         market: Whose limit.
         now: Monotonic seconds.
+        parts: How many processes share the address.
     """
-    return RequestBudget(int(ENDPOINTS[market].weight_per_minute * USED_SHARE), window_s=60.0, now=now)
+    whole = int(ENDPOINTS[market].weight_per_minute * USED_SHARE)
+    part = whole // parts
+    return RequestBudget(part, window_s=60.0, now=now, others=part * (parts - 1))
 
 
 class BinanceVenue:
@@ -166,7 +169,9 @@ class BinanceVenue:
         """Ask for what was, after everything else; only a refusal of these very ids counts as one."""
         params = {"symbol": symbol, "fromId": str(from_id), "limit": str(limit)}
         try:
-            keep_free = int(self._budget.limit * _KEEP_FREE_SHARE)
+            # A small part of an address's budget cannot keep so much beside the dearest request.
+            spare = max(0, self._budget.limit - weight)
+            keep_free = min(int(self._budget.limit * _KEEP_FREE_SHARE), spare)
             return await self._get(endpoint, params, weight=weight, keep_free=keep_free)
         except VenueRefusedError as error:
             about_request = error.code is not None and not _SERVER_CODES[0] <= error.code <= _SERVER_CODES[1]

@@ -40,15 +40,10 @@ def _print(found: Status) -> None:
     if found.supervisor is not None:
         for line in status_lines(found.collector, found.loader, found.time, only=only_half(found.supervisor)):
             console.print(line, markup=False)
-        pids = {
-            "supervisor": found.supervisor,
-            "collector": found.collector,
-            "forwarder": found.forwarder,
-            "loader": found.loader,
-        }
+        pids = {"supervisor": found.supervisor.pid, **found.processes}
         if found.collector is not None and (clock := clock_text(found.collector)):
             console.print(f"clock      {clock}")
-        running = ", ".join(f"{name} {one.pid}" for name, one in pids.items() if one is not None)
+        running = ", ".join(f"{name} {pid}" for name, pid in pids.items())
         console.print(f"processes  {running} · up {duration(found.time - found.supervisor.started_at)}")
     console.print(
         f"journal    {found.journal.segments:,} segments · {size(found.journal.bytes)} · "

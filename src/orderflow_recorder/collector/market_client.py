@@ -73,7 +73,7 @@ class MarketClient:
         self._clock = clock
         self._random = random
         self._books = BookKeeper(plan.market, venue, intake, clock, random=random)
-        self._symbols = SymbolFollower(plan.market, plan.symbols, venue, intake)
+        self._symbols = SymbolFollower(plan.market, plan.symbols, venue, intake, plan.shard)
         self._clock_offset = OffsetWatch(venue, intake, clock)
         self._healer = self._repair = None
         if ledger is not None:

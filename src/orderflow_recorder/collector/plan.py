@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
 
@@ -37,6 +38,7 @@ class MarketPlan(msgspec.Struct, frozen=True):
         times: Deadlines and delays.
         snapshot_refresh_s: A synced book gets a fresh snapshot that often.
         follow_s: The symbol list is read again that often.
+        shard: Of every symbol that trades, those are recorded which it takes.
     """
 
     market: Market
@@ -46,6 +48,7 @@ class MarketPlan(msgspec.Struct, frozen=True):
     times: SocketTimes
     snapshot_refresh_s: float = 3600.0
     follow_s: float = 3600.0
+    shard: Shard = WHOLE
 
     def streams(self, symbols: Iterable[str]) -> list[Stream]:
         """Return every stream of ``symbols``, a symbol's streams side by side."""

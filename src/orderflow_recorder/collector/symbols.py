@@ -6,6 +6,7 @@ import msgspec
 from loguru import logger
 
 from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.errors import FrameError, VenueError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
@@ -29,15 +30,19 @@ class SymbolFollower:
         configured: Symbols named by the user; none means every one that trades.
         venue: Where the list comes from.
         intake: Where answers and events go.
+        shard: Which of those that trade are ours.
     """
 
-    def __init__(self, market: Market, configured: Sequence[str] | None, venue: Venue, intake: Intake) -> None:
+    def __init__(
+        self, market: Market, configured: Sequence[str] | None, venue: Venue, intake: Intake, shard: Shard = WHOLE
+    ) -> None:
         """Know nothing of the venue's list yet."""
         self.recorded: list[str] = list(configured or ())
         self._market = market
         self._configured = configured
         self._venue = venue
         self._intake = intake
+        self._shard = shard
         self._status: dict[str, str] = {}
         self._log = logger.bind(market=str(market))
 
@@ -61,7 +66,7 @@ class SymbolFollower:
         self._report(before)
         if self._configured is not None:
             return Change((), ())
-        trading = {symbol for symbol, status in self._status.items() if status == TRADING}
+        trading = {symbol for symbol, status in self._status.items() if status == TRADING and self._is_ours(symbol)}
         recorded = set(self.recorded)
         change = Change(sorted(trading - recorded), sorted(recorded - trading))
         self.recorded = sorted(trading)
@@ -69,7 +74,9 @@ class SymbolFollower:
 
     def _report(self, before: dict[str, str]) -> None:
         """Put on record what became of the symbols that concern us."""
-        concerned = self._status.keys() | before.keys() if self._configured is None else self._configured
+        concerned = self._configured
+        if concerned is None:
+            concerned = [symbol for symbol in self._status.keys() | before.keys() if self._is_ours(symbol)]
         for symbol in sorted(concerned):
             now, was = self._status.get(symbol), before.get(symbol)
             if now is None and was is None and self._configured is not None:
@@ -81,6 +88,9 @@ class SymbolFollower:
             elif now != TRADING and (was == TRADING or (not before and self._configured is not None)):
                 self._log.warning("{} does not trade: the venue says {}", symbol, now or "nothing of it any more")
                 self._event(EventKind.SYMBOL_DELISTED, symbol, now or "")
+
+    def _is_ours(self, symbol: str) -> bool:
+        return self._shard.takes(self._market, symbol)
 
     def _event(self, kind: EventKind, symbol: str, status: str) -> None:
         self._intake.event(kind, market=self._market, symbol=symbol, detail={"status": status})

@@ -15,19 +15,21 @@ SHORTEST_WAIT_S: Final = 0.001
 class RequestBudget:
     """Weight sent in the last window, and when there is room for more."""
 
-    def __init__(self, limit: int, *, window_s: float = 60.0, now: float) -> None:
+    def __init__(self, limit: int, *, window_s: float = 60.0, now: float, others: int = 0) -> None:
         """Start with nothing sent.
 
         Args:
             limit: Weight allowed in any window.
             window_s: Length of the window, seconds.
             now: Monotonic seconds.
+            others: What processes of ours that share the address may send in a window, together.
         """
         if limit < 1 or not window_s > 0:
             message = f"expected limit and window_s above 0, got limit={limit}, window_s={window_s}"
             raise ValueError(message)
         self._limit = limit
         self._window_s = window_s
+        self._others = others
         self._sent: deque[tuple[float, int]] = deque()
         self._used = 0
         self._blocked_until = now
@@ -73,15 +75,15 @@ class RequestBudget:
         return 0.0
 
     def on_used_weight(self, used: int, now: float) -> None:
-        """Learn the venue's own count; if it is higher, someone else spends from this address.
+        """Learn the venue's own count; if it is higher than ours can be, a stranger spends from this address.
 
         Args:
             used: ``X-MBX-USED-WEIGHT-1M``.
             now: Monotonic seconds.
         """
         self._forget(now)
-        if used > self._used:
-            self._book(used - self._used, now)
+        if used > self._used + self._others:
+            self._book(used - self._used - self._others, now)
 
     def on_rate_limited(self, retry_after_s: float, now: float) -> None:
         """Send nothing until ``retry_after_s`` seconds have passed (429, 418)."""

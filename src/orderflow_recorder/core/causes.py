@@ -25,6 +25,10 @@ disconnect follows; one lost while the machine slept is the sleep's. Events that
 The streams of a socket are those that it was opened with or asked for, or that were lost with it. A
 socket of which neither is known stands for all streams of its market.
 
+A recorder may divide its symbols between collectors. What one of them said is about the symbols that it had
+then: so a symbol that moves to another one at a restart takes the causes of its hole along, and a crash of one
+collector explains nothing in the streams of the others.
+
 Skipped segments are told by the loader, at its own time, which is later than all they held; so
 `SEGMENTS_SKIPPED` may explain whatever was revealed after it was told.
 """
@@ -36,6 +40,7 @@ from typing import Final
 
 import msgspec
 
+from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import GapCause
 from orderflow_recorder.domain.streams import Stream, StreamKind
@@ -76,17 +81,24 @@ _RECORDS: Final[Mapping[str, frozenset[StreamKind]]] = {
 
 
 class PlacedEvent(msgspec.Struct, frozen=True):
-    """An event and its place in the batch; a negative one if it came in an earlier batch."""
+    """An event that may be a cause.
+
+    Attributes:
+        event: What was said.
+        place: Of the event in the batch; a negative one if it came in an earlier batch.
+        shard: Which symbols' recording the event is about: those of the collector that said it.
+    """
 
     event: RecorderEvent
     place: int = -1
+    shard: Shard = WHOLE
 
 
 class Causes:
     """Everything one recorder said of itself in a time, to be asked for causes.
 
     Args:
-        events: In any order, of one instance.
+        events: In any order, of one recorder.
     """
 
     def __init__(self, events: Iterable[PlacedEvent]) -> None:
@@ -109,7 +121,7 @@ class Causes:
         """
         between = self._interruptions[bisect_left(self._times, from_time) : bisect_right(self._times, to_time)]
         skipped = [one for one in self._skipped if one.event.time >= from_time]
-        events = [one.event for one in [*between, *skipped] if one.place < place and self._concerns(one.event, stream)]
+        events = [one.event for one in [*between, *skipped] if one.place < place and self._concerns(one, stream)]
         if not events:
             return GapCause.VENUE_SKIPPED
         return _CAUSES[min(events, key=_weight).event][1]
@@ -125,13 +137,16 @@ class Causes:
         events = [
             one.event
             for one in self._interruptions[start:end]
-            if one.place < place and one.event.event in _OF_TIMED_STREAMS and self._concerns(one.event, stream)
+            if one.place < place and one.event.event in _OF_TIMED_STREAMS and self._concerns(one, stream)
         ]
         events = [event for event in events if event.event is not EventKind.UNPARSABLE_FRAME or _names(event, stream)]
         return _CAUSES[min(events, key=_weight).event][1] if events else None
 
-    def _concerns(self, event: RecorderEvent, stream: Stream) -> bool:
+    def _concerns(self, told: PlacedEvent, stream: Stream) -> bool:
+        event = told.event
         if event.market is not None and event.market is not stream.market:
+            return False
+        if not told.shard.takes(stream.market, stream.symbol):
             return False
         if event.event in _OF_A_SOCKET:
             return self._on_socket(event, stream)

@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -122,7 +123,8 @@ class SegmentReader:
         expected = here.segment + 1 if self._finished else here.segment
         number = min((known for known in segments if known >= expected), default=None)
         if number is None:
-            if segments and not self._finished:
+            # The begin of a segment is the end of the one before, also while there is no such segment yet.
+            if segments and not self._finished and max(segments) < here.segment - (here.offset == 0):
                 message = (
                     f"expected segment {expected} in the journal, but the newest is {max(segments)}: "
                     "the sink was filled from another journal; empty the sink, or use another INSTANCE_ID"
@@ -172,9 +174,14 @@ class SegmentReader:
 class FileJournalReader(SegmentReader):
     """Tails the journal in one directory while its writer writes."""
 
-    def __init__(self, directory: Path, position: Position = JOURNAL_START) -> None:
-        """Read ``directory`` from ``position`` on."""
-        super().__init__(lambda: find_segments(directory), position, complete=False)
+    def __init__(self, directory: Path, position: Position = JOURNAL_START, *, last_segment: int | None = None) -> None:
+        """Read ``directory`` from ``position`` on; what comes after ``last_segment`` does not exist."""
+
+        def find_until(last: int) -> dict[int, Path]:
+            return {number: path for number, path in find_segments(directory).items() if number <= last}
+
+        find = partial(find_segments, directory) if last_segment is None else partial(find_until, last_segment)
+        super().__init__(find, position, complete=False)
 
 
 def _open(path: Path) -> io.RawIOBase | gzip.GzipFile:

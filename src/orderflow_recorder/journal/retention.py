@@ -51,6 +51,11 @@ class SinkPositions:
         self._published = position
 
 
+def forget_sink(directory: Path, sink: str) -> None:
+    """Forget a sink that there is no more: where it stood must not count should there be one of its name again."""
+    (directory / "sinks" / f"{sink}.json").unlink(missing_ok=True)
+
+
 def read_sink_positions(directory: Path) -> dict[str, Position]:
     """Return the position of every sink that published one; a damaged file counts as none.
 

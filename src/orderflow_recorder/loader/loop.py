@@ -6,6 +6,7 @@ While one batch is written, the next one is read and parsed; no more than these 
 from collections.abc import Callable
 from concurrent.futures import wait as wait_for
 from functools import partial
+from math import inf
 from typing import Final
 
 import msgspec
@@ -74,7 +75,8 @@ class Loader:
             backoff: How long to wait before the sink is opened again.
             publish: Told the sink's position after each commit, for the journal's retention.
             observe: Told the figures, at most once a second and when something changes.
-            drain_s: How long to go on after being asked to stop, seconds.
+            drain_s: How long to go on after being asked to stop, seconds; a sink that is lost then is only
+                opened again where that is for ever.
             start: Starts a write, in a thread of its own where reading is to go on meanwhile.
         """
         self._reader_factory = reader_factory
@@ -108,12 +110,14 @@ class Loader:
             JournalError: The journal does not hold the sink's position.
         """
         try:
-            while not self._stop_requested():
+            loaded = False
+            while not loaded and (self._drain_s == inf or not self._stop_requested()):
                 try:
                     position = self._sink.open(self._instance)
                     self._note(connected=True, position=position)
                     self._log.info("loading from segment {}, byte {}", position.segment, position.offset)
                     self._load(position)
+                    loaded = True
                 except SinkUnavailableError as error:
                     self._sink.close()
                     pause_s = self._backoff.next()

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
+from orderflow_recorder.core.shards import WHOLE, Shard, Work, is_part_of, shards, sink_of
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.domain.records import Instrument
@@ -38,11 +39,19 @@ WHERE known.receive_time < excluded.receive_time
                         excluded.tick_size, excluded.step_size)
 """
 
+# Waits for who is just moving it.
 _FIND_POSITION: Final = """
-INSERT INTO public.loader_positions AS known (instance, sink, segment, byte_offset)
-VALUES (%s, %s, %s, %s)
-ON CONFLICT (instance, sink) DO UPDATE SET updated_at = known.updated_at
-RETURNING segment, byte_offset
+SELECT segment, byte_offset FROM public.loader_positions WHERE instance = %s AND sink = %s FOR UPDATE
+"""
+
+_POSITIONS: Final = "SELECT instance, sink, segment, byte_offset FROM public.loader_positions WHERE instance = ANY(%s)"
+
+# One loader of a journal divides it at a time, and none moves meanwhile.
+_LOCK_JOURNAL: Final = "SELECT pg_advisory_xact_lock(hashtextextended('loader_positions ' || %s, 0))"
+_LOCK_POSITIONS: Final = "SELECT FROM public.loader_positions WHERE instance = %s FOR UPDATE"
+_DELETE_POSITION: Final = "DELETE FROM public.loader_positions WHERE instance = %s AND sink = %s"
+_INSERT_POSITION: Final = """
+INSERT INTO public.loader_positions (instance, sink, segment, byte_offset) VALUES (%s, %s, %s, %s)
 """
 
 # Locks the row until the commit: a second loader of the same journal waits, then finds that the
@@ -53,10 +62,49 @@ WHERE instance = %s AND sink = %s AND segment = %s AND byte_offset = %s
 """
 
 
-def find_position(connection: psycopg.Connection[Any], instance: str, sink: str) -> Position:
-    """Return where ``sink`` stands in the journal of ``instance``, the start if it is new."""
-    row = connection.execute(_FIND_POSITION, (instance, sink, JOURNAL_START.segment, JOURNAL_START.offset)).fetchone()
+def find_position(connection: psycopg.Connection[Any], instance: str, sink: str, shard: Shard = WHOLE) -> Position:
+    """Return where one part of ``sink`` stands in the journal of ``instance``, the start if it is new.
+
+    Where the journal was divided otherwise before, all parts of today begin where the last part of then stands:
+    what the others had already is read again, and recognised.
+
+    Args:
+        connection: In autocommit mode.
+        instance: Whose journal.
+        sink: Name of the whole sink.
+        shard: Which part of it.
+    """
+    parts = [sink_of(sink, part) for part in shards(Work.LOAD, shard.count)]
+    if _parts(connection, instance, sink).keys() != set(parts):
+        _divide(connection, instance, sink, parts)
+    row = connection.execute(_FIND_POSITION, (instance, sink_of(sink, shard))).fetchone()
     return JOURNAL_START if row is None else Position(*row)
+
+
+def find_positions(connection: psycopg.Connection[Any], instances: Sequence[str]) -> dict[tuple[str, str], Position]:
+    """Return where every sink stands in the journals of ``instances``, by instance and sink."""
+    rows = connection.execute(_POSITIONS, (list(instances),)).fetchall()
+    return {(instance, sink): Position(segment, offset) for instance, sink, segment, offset in rows}
+
+
+def _parts(connection: psycopg.Connection[Any], instance: str, sink: str) -> dict[str, Position]:
+    found = find_positions(connection, [instance])
+    return {name: position for (_, name), position in found.items() if is_part_of(sink, name)}
+
+
+def _divide(connection: psycopg.Connection[Any], instance: str, sink: str, parts: Sequence[str]) -> None:
+    """Give each of ``parts`` a position, and forget those of another division."""
+    with connection.transaction():
+        connection.execute(_LOCK_JOURNAL, (instance,))
+        connection.execute(_LOCK_POSITIONS, (instance,))
+        before = _parts(connection, instance, sink)
+        if before.keys() == set(parts):
+            return  # another part was first
+        start = min(before.values(), default=JOURNAL_START)
+        for name in before:
+            connection.execute(_DELETE_POSITION, (instance, name))
+        for name in parts:
+            connection.execute(_INSERT_POSITION, (instance, name, start.segment, start.offset))
 
 
 def move_position(cursor: psycopg.Cursor[Any], instance: str, sink: str, start: Position, end: Position) -> bool:

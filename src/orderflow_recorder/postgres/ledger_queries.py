@@ -80,19 +80,21 @@ WHERE gap_id = %(gap_id)s
 
 DELETE_GAPS: Final[LiteralString] = "DELETE FROM public.gaps WHERE gap_id = ANY(%s)"
 
-# A socket's streams may have been told long before.
+# A socket's streams may have been told long before. How many collectors shared the symbols then, the run knows.
 LOAD_EVENTS: Final[LiteralString] = """
 WITH told AS (
     SELECT * FROM public.sync_events
-    WHERE instance = %(instance)s AND time >= %(since)s AND event = ANY(%(kinds)s)
+    WHERE instance = ANY(%(instances)s) AND time >= %(since)s AND event = ANY(%(kinds)s)
+), events AS (
+    SELECT * FROM told
+    UNION ALL
+    SELECT * FROM public.sync_events
+    WHERE instance = ANY(%(instances)s) AND event = ANY (ARRAY['connected', 'subscribed'])
+      AND (run_id, connection) IN (SELECT run_id, connection FROM told)
 )
-SELECT (extract(epoch FROM time) * 1000000)::bigint * 1000, event, run_id, market, symbol, connection, detail
-FROM told
-UNION ALL
-SELECT (extract(epoch FROM time) * 1000000)::bigint * 1000, event, run_id, market, symbol, connection, detail
-FROM public.sync_events
-WHERE instance = %(instance)s AND event = ANY (ARRAY['connected', 'subscribed'])
-  AND (run_id, connection) IN (SELECT run_id, connection FROM told)
+SELECT (extract(epoch FROM time) * 1000000)::bigint * 1000, event, instance, run_id, market, symbol, connection, detail,
+       (SELECT settings ->> 'COLLECTOR_SHARDS' FROM public.runs WHERE runs.run_id = events.run_id)
+FROM events
 """
 
 LAST_EVENT: Final[LiteralString] = """

@@ -10,6 +10,7 @@ import psycopg
 from orderflow_recorder.core.causes import INTERRUPTIONS, PlacedEvent
 from orderflow_recorder.core.intervals import Interval
 from orderflow_recorder.core.ledger import Cover, Entry, Origin, StoredEntry
+from orderflow_recorder.core.shards import WHOLE, Shard, family, place_of
 from orderflow_recorder.core.timed_ledger import HighWater, Outage
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import GapCause, GapStatus
@@ -133,24 +134,21 @@ def write_outages(
 
 
 def load_events(cursor: psycopg.Cursor[Any], instance: str, since: int) -> list[PlacedEvent]:
-    """Return what ``instance`` said that may be a cause, from ``since`` (ns) on, and what its sockets carried."""
-    parameters = {"instance": instance, "since": timestamp(since), "kinds": list(map(str, INTERRUPTIONS))}
+    """Return what may be a cause in the journal ``instance``, from ``since`` (ns) on, and what sockets carried.
+
+    Told by this journal's collector, or by the recorder's others, of the symbols that they had then.
+    """
+    instances = list({instance, *family(instance)})
+    parameters = {"instances": instances, "since": timestamp(since), "kinds": list(map(str, INTERRUPTIONS))}
     cursor.execute(queries.LOAD_EVENTS, parameters)
-    return [
-        PlacedEvent(
-            RecorderEvent(
-                time,
-                EventKind(event),
-                instance,
-                run_id,
-                None if market is None else Market(market),
-                symbol,
-                connection,
-                detail=detail,
-            )
-        )
-        for time, event, run_id, market, symbol, connection, detail in cursor
-    ]
+    found = []
+    for time, event, teller, run_id, market, symbol, connection, detail, count in cursor:
+        shard = WHOLE if teller == instance else _shard(teller, count)
+        if shard is not None:
+            where = None if market is None else Market(market)
+            told = RecorderEvent(time, EventKind(event), teller, run_id, where, symbol, connection, detail=detail)
+            found.append(PlacedEvent(told, shard=shard))
+    return found
 
 
 def last_interruption(connection: psycopg.Connection[Any], instance: str) -> int:
@@ -158,6 +156,13 @@ def last_interruption(connection: psycopg.Connection[Any], instance: str) -> int
     parameters = {"instance": instance, "kinds": list(map(str, INTERRUPTIONS))}
     row = connection.execute(queries.LAST_EVENT, parameters).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def _shard(instance: str, count: str | None) -> Shard | None:
+    """Return which symbols a collector had in a run of so many; none if nobody knows."""
+    _, number = place_of(instance)
+    known = int(count) if count is not None and count.isdecimal() else 1
+    return Shard(number, known) if number <= known else None
 
 
 class _Wanted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

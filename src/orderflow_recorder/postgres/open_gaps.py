@@ -1,11 +1,12 @@
 """Reads the gap ledger for those who heal; changes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Final, LiteralString
 
 import psycopg
 
+from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.gaps import OpenGap
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.connection import connect, redact_url
@@ -24,9 +25,14 @@ SELECT gap_id, symbol, stream, first_missing_id, last_missing_id,
        cause
 FROM public.gaps
 WHERE market = %(market)s AND status = 'open' AND stream IN ('trade', 'aggTrade') AND first_missing_id IS NOT NULL
-  AND cause <> 'window'
+  AND cause <> 'window' AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s))
 ORDER BY from_time, gap_id
 LIMIT %(limit)s
+"""
+
+_SYMBOLS: Final[LiteralString] = """
+SELECT DISTINCT symbol FROM public.gaps
+WHERE market = %(market)s AND status = 'open' AND stream IN ('trade', 'aggTrade')
 """
 
 # The newest suffice: they are looked at every few seconds, and older ones were acted on.
@@ -45,12 +51,14 @@ class PostgresLedger:
     May be asked from any thread; who comes second waits.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, shard: Shard = WHOLE) -> None:
         """Remember the database.
 
         Args:
             url: As `connection.connect` takes it.
+            shard: Whose symbols' gaps to tell of.
         """
+        self._shard = shard
         self._url = url
         self._lock = Lock()
         self._connection: psycopg.Connection[Any] | None = None
@@ -62,7 +70,10 @@ class PostgresLedger:
             SinkUnavailableError: Try again later.
             SinkRefusedError: A person must act.
         """
-        rows = self._read(_OPEN, {"market": market, "limit": _LIMIT})
+        symbols = None
+        if self._shard.count > 1:  # beforehand, so that the limit holds none of the others' gaps
+            symbols = self._ours(market, [row[0] for row in self._read(_SYMBOLS, {"market": market})])
+        rows = self._read(_OPEN, {"market": market, "symbols": symbols, "limit": _LIMIT})
         return [OpenGap(row[0], market, *row[1:]) for row in rows]
 
     def unreadable_diffs(self, market: Market) -> Mapping[int, str]:
@@ -72,7 +83,12 @@ class PostgresLedger:
             SinkUnavailableError: Try again later.
             SinkRefusedError: A person must act.
         """
-        return dict(self._read(_UNREADABLE, {"market": market}))
+        found = dict(self._read(_UNREADABLE, {"market": market}))
+        ours = set(self._ours(market, found.values()))
+        return {gap_id: symbol for gap_id, symbol in found.items() if symbol in ours}
+
+    def _ours(self, market: Market, symbols: Iterable[str]) -> list[str]:
+        return [symbol for symbol in symbols if self._shard.takes(market, symbol)]
 
     def close(self) -> None:
         """Release the connection. Idempotent."""

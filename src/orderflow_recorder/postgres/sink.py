@@ -16,6 +16,7 @@ from loguru import logger
 from psycopg import errors as sqlstates
 from psycopg import sql
 
+from orderflow_recorder.core.shards import WHOLE, Shard, sink_of
 from orderflow_recorder.domain.errors import SchemaMismatchError, SinkUnavailableError
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.positions import Position
@@ -27,7 +28,7 @@ from orderflow_recorder.postgres.catalogue import find_position, move_position, 
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.copy_text import LAYOUTS
 from orderflow_recorder.postgres.errors import ROW_ERRORS, sink_error
-from orderflow_recorder.postgres.fallback import copy_rows
+from orderflow_recorder.postgres.fallback import copy_rows, insert_new
 from orderflow_recorder.postgres.ledger import BatchLedger, StreamPlan
 from orderflow_recorder.postgres.ledger_careful import write_carefully
 from orderflow_recorder.postgres.ledger_store import last_interruption
@@ -42,15 +43,20 @@ class PostgresSink:
 
     name = "postgres"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, shard: Shard = WHOLE, name: str = name) -> None:
         """Remember the database; `open` connects.
 
         Args:
             url: As `connection.connect` takes it.
+            shard: Which part of the journal's symbols is written.
+            name: Under which the position is kept; that of a part has the part behind it.
 
         Raises:
             SettingsError: From `open`: it is not an address.
         """
+        self.name = sink_of(name, shard)
+        self._whole = name
+        self._shard = shard
         self._url = url
         self._address = redact_url(url)
         self._connection: psycopg.Connection[Any] | None = None
@@ -80,7 +86,7 @@ class PostgresSink:
             connection.execute("SET synchronous_commit TO off")
             # A host that froze in mid-transaction must not keep the ledger locked for other recorders.
             connection.execute("SET idle_in_transaction_session_timeout TO '60s'")
-            position = find_position(connection, instance, self.name)
+            position = find_position(connection, instance, self._whole, self._shard)
             self._interrupted_at = last_interruption(connection, instance)
         except psycopg.Error as error:
             connection.close()
@@ -139,7 +145,10 @@ class PostgresSink:
                 rows, dropped = _rows(plans.values(), kind)
                 rows += ledger.others.get(kind, ())
                 duplicates += dropped
-                if rows:
+                if rows and kind is RecorderEvent and self._shard.count > 1:
+                    new = insert_new(cursor, layout, rows)  # the other parts write it, too
+                    inserted, duplicates = inserted + new, duplicates + len(rows) - new
+                elif rows:
                     reach(CrashPoint.BEFORE_COPY)
                     copy_rows(cursor, sql.Identifier("public", layout.table), layout, rows)
                     reach(CrashPoint.AFTER_COPY)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from orderflow_recorder.app.health import ProcessHealth, read_health
-from orderflow_recorder.app.processes import COLLECTOR, FORWARDER, LOADER, health_path, publisher, watch_parent
+from orderflow_recorder.app.processes import publisher, watch_parent
 from orderflow_recorder.app.settings import Settings, load_settings
+from orderflow_recorder.app.shards import COLLECTOR, FORWARDER, LOADER, health_path
 from tests.support.processes import COMMAND, free_port, wait_until
 
 

@@ -92,6 +92,14 @@ def test_lists_of_symbols(monkeypatch: pytest.MonkeyPatch, text: str, symbols: t
                 "they carry the same update ids"
             ),
         ),
+        ({"COLLECTOR_SHARDS": "0"}, "COLLECTOR_SHARDS: expected at least 1, got '0'"),
+        ({"COLLECTOR_SHARDS": "9"}, "COLLECTOR_SHARDS: expected at most 8, got '9'"),
+        ({"LOADER_SHARDS": "two"}, "LOADER_SHARDS: expected a whole number, got 'two'"),
+        (
+            {"LOADER_SHARDS": "2", "LOADER_SHARD_NUMBERS": "1,3"},
+            "LOADER_SHARD_NUMBERS: expected numbers from 1 to LOADER_SHARDS (2), got 3",
+        ),
+        ({"LOADER_SHARD_NUMBERS": "x"}, "LOADER_SHARD_NUMBERS: expected a whole number, got 'x'"),
         (
             {"SYMBOLS_SPOT": "", "SYMBOLS_FUTURES": ""},
             "SYMBOLS_SPOT, SYMBOLS_FUTURES: expected symbols in at least one of them, got none: nothing to record",

@@ -19,11 +19,11 @@ LOADER = LoaderReport(pid=3, started_at=0, updated_at=0, sink="postgres", figure
 
 
 def test_a_recorder_that_is_well_has_no_problems() -> None:
-    assert list(find_problems("main", SUPERVISOR, COLLECTOR, LOADER)) == []
+    assert list(find_problems("main", SUPERVISOR, {"collector": COLLECTOR}, {"loader-postgres": LOADER})) == []
 
 
 def test_without_a_supervisor_nothing_else_matters() -> None:
-    assert list(find_problems("main", None, None, None)) == [
+    assert list(find_problems("main", None, {"collector": None}, {"loader-postgres": None})) == [
         "no recorder with INSTANCE_ID 'main' runs on this DATA_DIR"
     ]
 
@@ -38,34 +38,34 @@ def test_without_a_supervisor_nothing_else_matters() -> None:
 )
 def test_a_collector_that_is_not_well(changes: dict[str, object], problem: str) -> None:
     collector = msgspec.structs.replace(COLLECTOR, **changes)
-    assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == [problem]
+    assert list(find_problems("main", SUPERVISOR, {"collector": collector}, {"loader-postgres": LOADER})) == [problem]
 
 
 def test_a_collector_outside_of_its_window_is_well() -> None:
     collector = msgspec.structs.replace(COLLECTOR, ingestion="asleep", asleep_until=1, connections_open=0)
-    assert list(find_problems("main", SUPERVISOR, collector, LOADER)) == []
+    assert list(find_problems("main", SUPERVISOR, {"collector": collector}, {"loader-postgres": LOADER})) == []
 
 
 def test_processes_that_are_missing() -> None:
-    assert list(find_problems("main", SUPERVISOR, None, None)) == [
+    assert list(find_problems("main", SUPERVISOR, {"collector": None}, {"loader-postgres": None})) == [
         "the collector does not run",
-        "the loader does not run",
+        "the loader-postgres does not run",
     ]
 
 
 def test_a_loader_without_its_database() -> None:
     loader = msgspec.structs.replace(LOADER, figures=LoaderHealth(), last_error="connection refused")
-    assert list(find_problems("main", SUPERVISOR, COLLECTOR, loader)) == [
-        "the loader has no database: connection refused"
+    assert list(find_problems("main", SUPERVISOR, {"collector": COLLECTOR}, {"loader-postgres": loader})) == [
+        "the loader-postgres has no database: connection refused"
     ]
 
 
 def test_a_half_without_the_other_is_well() -> None:
     collecting = msgspec.structs.replace(SUPERVISOR, parts=("collector", "forwarder"))
     forwarder = ForwarderHealth(pid=4, started_at=0, updated_at=0, figures=ForwarderFigures(connected=True))
-    assert list(find_problems("main", collecting, COLLECTOR, None, forwarder)) == []
+    assert list(find_problems("main", collecting, {"collector": COLLECTOR}, {"loader-postgres": None}, forwarder)) == []
     loading = msgspec.structs.replace(SUPERVISOR, parts=("loader-postgres",))
-    assert list(find_problems("main", loading, None, LOADER)) == []
+    assert list(find_problems("main", loading, {"collector": None}, {"loader-postgres": LOADER})) == []
     assert [only_half(one) for one in (SUPERVISOR, collecting, loading)] == [None, "collector", "loader"]
 
 
@@ -73,11 +73,15 @@ def test_a_journal_server_that_is_away() -> None:
     supervisor = msgspec.structs.replace(SUPERVISOR, parts=("collector", "forwarder", "loader-postgres"))
     forwarder = ForwarderHealth(pid=4, started_at=0, updated_at=0, last_error="connection refused")
     loader = msgspec.structs.replace(LOADER, journal_error="connection refused")
-    assert list(find_problems("main", supervisor, COLLECTOR, loader, forwarder)) == [
+    assert list(
+        find_problems("main", supervisor, {"collector": COLLECTOR}, {"loader-postgres": loader}, forwarder)
+    ) == [
         "the journal is not published: connection refused",
-        "the loader has no journal: connection refused",
+        "the loader-postgres has no journal: connection refused",
     ]
-    assert list(find_problems("main", supervisor, COLLECTOR, LOADER)) == ["the forwarder does not run"]
+    assert list(find_problems("main", supervisor, {"collector": COLLECTOR}, {"loader-postgres": LOADER})) == [
+        "the forwarder does not run"
+    ]
 
 
 def test_status_of_an_empty_folder_starts_nothing(tmp_path: Path) -> None:

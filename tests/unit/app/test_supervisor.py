@@ -27,6 +27,16 @@ signal.signal(signal.SIGTERM, lambda *_: (say(NAME + " drained"), sys.exit(0)))
 say(NAME + " started")
 while True: signal.pause()
 """
+STOPS_WITH_ANOTHER = """
+def stop(*_):
+    say(NAME + " stops")
+    while pathlib.Path(os.environ["DIARY"]).read_text().count("stops") < 2: time.sleep(0.01)
+    say(NAME + " drained")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+say(NAME + " started")
+while True: signal.pause()
+"""
 STUBBORN = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 say(NAME + " started")
@@ -65,9 +75,12 @@ def diary(tmp_path: Path) -> Diary:
     return Diary(tmp_path / "diary")
 
 
-def child(diary: Diary, name: str, body: str, *, drain_s: float = 10, code: int = 1) -> ChildSpec:
+def child(
+    diary: Diary, name: str, body: str, *, drain_s: float = 10, code: int = 1, stage: str = "", finite: bool = False
+) -> ChildSpec:
     program = f"NAME, CODE = {name!r}, {code}\n{PROLOGUE}{body}"
-    return ChildSpec(name, (sys.executable, "-c", program), {**os.environ, "DIARY": str(diary.path)}, drain_s)
+    environment = {**os.environ, "DIARY": str(diary.path)}
+    return ChildSpec(name, (sys.executable, "-c", program), environment, drain_s, stage=stage, finite=finite)
 
 
 @asynccontextmanager
@@ -92,6 +105,34 @@ async def test_children_are_stopped_one_after_the_other_in_their_order(diary: Di
         stop.set()
     assert diary.lines()[2:] == ["first drained", "second drained"]
     assert supervisor.pids() == {}
+
+
+async def test_children_of_one_stage_are_stopped_at_once(diary: Diary) -> None:
+    both = [child(diary, name, STOPS_WITH_ANOTHER, stage="collectors") for name in ("first", "second")]
+    supervisor = Supervisor([*both, child(diary, "third", DRAINS)])
+    async with running(supervisor) as stop:
+        await diary.wait_for(lambda lines: len(lines) == 3)
+        stop.set()
+    assert sorted(diary.lines()[3:7]) == ["first drained", "first stops", "second drained", "second stops"]
+    assert diary.lines()[7:] == ["third drained"]
+
+
+async def test_a_child_whose_work_is_done_is_not_started_again_and_ends_nothing(diary: Diary) -> None:
+    done = child(diary, "done", FAILS, code=0, finite=True)
+    supervisor = Supervisor([child(diary, "other", DRAINS), done], backoff_s=0.01)
+    async with running(supervisor) as stop:
+        await diary.wait_for(lambda lines: len(lines) == 2)
+        await in_thread(lambda: wait_until(lambda: "done" not in supervisor.pids(), within_s=20, what="it has ended"))
+        stop.set()
+    assert diary.lines().count("done started") == 1
+    assert diary.lines()[-1] == "other drained"
+
+
+async def test_a_finite_child_that_fails_is_started_again(diary: Diary) -> None:
+    supervisor = Supervisor([child(diary, "loader", FAILS, code=1, finite=True)], backoff_s=0.001, backoff_max_s=0.01)
+    async with running(supervisor) as stop:
+        await diary.wait_for(lambda lines: len(lines) >= 3)
+        stop.set()
 
 
 async def test_a_child_that_was_killed_is_started_again(diary: Diary) -> None:

@@ -53,6 +53,14 @@ def test_what_is_no_market_data_is_told_with_its_place() -> None:
     assert seen.others == [(place, inspect(USDM, frames[place])) for place in (1, 2, 3)]
 
 
+def test_names_without_end_are_told_apart_and_not_kept() -> None:
+    for number in range(3):
+        names = [f"{number}-{place}" for place in range(8_000)]
+        frames = [frame for name in names for frame in (trade(name, 1), diff(name, 1, 2, 0))]
+        assert len(inspect_all(USDM, frames).diffs) == 8_000
+    assert len(glance._is_diff.__self__) <= 10_000  # type: ignore[attr-defined]  # noqa: SLF001  # no other way to see it
+
+
 def test_plain_market_data_is_decoded_only_once() -> None:
     for frames in ([trade("a", 1)] * 3, [diff("a", 1, 2, 0, levels=200), trade("b", 1)], [nested(MAX_NESTING)]):
         assert glance._glance(USDM, frames) is not None  # noqa: SLF001  # no other way to see it; speed is its purpose

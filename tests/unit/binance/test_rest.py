@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from orderflow_recorder.binance.endpoints import ENDPOINTS
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.core.budget import RequestBudget
+from orderflow_recorder.core.shards import MOST_SHARDS
 from orderflow_recorder.domain.errors import FrameError, RateLimitedError, VenueRefusedError, VenueUnreachableError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.ports.venue import RestAnswer, Venue
@@ -308,3 +310,21 @@ def test_the_default_budget_is_four_fifths_of_the_venues(market: Market, limit: 
     assert isinstance(budget, RequestBudget)
     assert budget.reserve(limit, 0.0) == 0
     assert budget.reserve(1, 0.0) == 60.0
+
+
+@pytest.mark.parametrize("market", list(Market))
+@pytest.mark.parametrize("parts", range(1, MOST_SHARDS + 1))
+def test_parts_of_a_budget_are_no_more_than_the_whole_and_pay_for_every_request(market: Market, parts: int) -> None:
+    budget, ends = default_budget(market, 0.0, parts=parts), ENDPOINTS[market]
+    assert budget.limit * parts <= default_budget(market, 0.0).limit
+    dearest = max(getattr(ends, name) for name in ends.__struct_fields__ if name.endswith("_weight"))
+    assert budget.reserve(dearest, 0.0) == 0.0
+
+
+async def test_a_small_part_still_asks_for_the_past(responder: HttpResponder, clock: JumpingClock) -> None:
+    budget = default_budget(Market.USDM, clock.monotonic(), parts=MOST_SHARDS)
+    venue = BinanceVenue(Market.USDM, responder.url, clock=clock, budget=budget, verify=True, random=lambda: 0.0)
+    responder.prepare(200, b"[]")
+    await venue.historical_trades("BTCUSDT", 1, 1000)
+    await venue.close()
+    assert budget.used == 200

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.collector.symbols import Change, SymbolFollower
+from orderflow_recorder.core.shards import WHOLE, Shard, Work, shards
 from orderflow_recorder.domain.errors import VenueUnreachableError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
@@ -12,10 +13,12 @@ from tests.support.fake_venue import FakeVenue
 from tests.support.memory_journal import MemoryJournal
 
 
-def follower(venue: FakeVenue, configured: Sequence[str] | None) -> tuple[SymbolFollower, MemoryJournal]:
+def follower(
+    venue: FakeVenue, configured: Sequence[str] | None, shard: Shard = WHOLE
+) -> tuple[SymbolFollower, MemoryJournal]:
     journal = MemoryJournal()
     intake = Intake(journal, FakeClock(), instance="main", run_id="r")
-    return SymbolFollower(Market.SPOT, configured, venue, intake), journal
+    return SymbolFollower(Market.SPOT, configured, venue, intake, shard), journal
 
 
 async def test_all_trading_symbols_are_recorded_and_followed() -> None:
@@ -63,3 +66,31 @@ async def test_an_unreachable_venue_changes_nothing() -> None:
 async def test_before_the_list_was_read_nothing_is_said_about_trading() -> None:
     symbols, _ = follower(FakeVenue(), ["AUSDT"])
     assert symbols.is_trading("AUSDT") is None
+
+
+async def test_of_all_that_trade_each_is_listed_and_delisted_in_one_shard() -> None:
+    before = {f"{letter}USDT": "TRADING" for letter in "ABCDEFGH"}
+    after = {f"{letter}USDT": "TRADING" for letter in "EFGHIJKL"}
+    listed: list[str] = []
+    delisted: list[str] = []
+    said: list[str | None] = []
+    for shard in shards(Work.COLLECT, 3):
+        venue = FakeVenue(statuses=before)
+        symbols, journal = follower(venue, None, shard)
+        await symbols.refresh()
+        venue.statuses = after
+        change = await symbols.refresh()
+        assert change is not None
+        assert all(shard.takes(Market.SPOT, symbol) for symbol in symbols.recorded)
+        listed += change.listed
+        delisted += change.delisted
+        said += [event.symbol for event in journal.events]
+    assert sorted(listed) == ["IUSDT", "JUSDT", "KUSDT", "LUSDT"]
+    assert sorted(delisted) == ["AUSDT", "BUSDT", "CUSDT", "DUSDT"]
+    assert sorted(map(str, said)) == sorted([*listed, *delisted])
+
+
+async def test_a_shard_without_any_symbol_is_nothing_to_complain_of() -> None:
+    venue = FakeVenue(statuses={"AUSDT": "TRADING"})
+    changes = [await follower(venue, None, shard)[0].refresh() for shard in shards(Work.COLLECT, 2)]
+    assert sorted(map(str, changes)) == sorted(map(str, [Change(["AUSDT"], []), Change([], [])]))

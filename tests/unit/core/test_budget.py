@@ -85,3 +85,20 @@ def test_a_request_may_have_to_leave_room_for_others() -> None:
     assert (budget.used, budget.limit) == (20, 100)
     with pytest.raises(ValueError, match="to the limit 60, got 61"):
         budget.reserve(61, 60, keep_free=40)
+
+
+def test_what_others_of_ours_may_spend_is_not_taken_for_a_strangers() -> None:
+    """Two processes of 50 each: the venue counts them together."""
+    budget = RequestBudget(50, now=0.0, others=50)
+    assert budget.reserve(10, 0.0) == 0.0
+    budget.on_used_weight(60, 1.0)
+    assert budget.used == 10
+    assert budget.reserve(40, 1.0) == 0.0
+
+
+def test_what_a_stranger_spends_leaves_less_to_each_of_ours() -> None:
+    budget = RequestBudget(50, now=0.0, others=50)
+    budget.on_used_weight(80, 0.0)
+    assert budget.used == 30
+    assert budget.reserve(20, 0.0) == 0.0
+    assert budget.reserve(1, 0.0) == 60.0

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from orderflow_recorder.core.causes import Causes, PlacedEvent
+from orderflow_recorder.core.shards import Shard, Work, shards
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import GapCause
 from orderflow_recorder.domain.market import Market
@@ -163,3 +164,17 @@ def test_a_rotation_or_somebody_elses_frame_puts_no_stream_out() -> None:
     assert outage(event(EventKind.UNPARSABLE_FRAME, connection=1)) is None
     named = event(EventKind.UNPARSABLE_FRAME, detail={"stream": "btcusdt@bookTicker"})
     assert outage(named) is GapCause.UNPARSABLE_FRAME
+
+
+def test_what_a_collector_said_is_about_the_symbols_it_had() -> None:
+    parts = shards(Work.COLLECT, 2)
+    (mine,) = [part for part in parts if part.takes(Market.SPOT, "BTCUSDT")]
+    (others,) = [part for part in parts if part is not mine]
+    full, restart = event(EventKind.DISK_FULL, 1200, market=None), event(EventKind.RUN_STARTED, 1500, market=None)
+
+    def told(part: Shard) -> Causes:
+        return Causes([PlacedEvent(full, shard=part), PlacedEvent(restart)])
+
+    assert told(mine).of_hole(TRADES, FROM, TO, 0) is GapCause.DISK_FULL
+    assert told(others).of_hole(TRADES, FROM, TO, 0) is GapCause.RESTART
+    assert Causes([PlacedEvent(full, shard=others)]).of_outage(TRADES, FROM, TO, 0) is None

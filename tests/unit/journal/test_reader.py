@@ -26,8 +26,10 @@ def open_reader(tmp_path: Path) -> Iterator[OpenReader]:
     """Return what opens a reader of ``tmp_path``; all of them are closed in the end."""
     readers: list[FileJournalReader] = []
 
-    def make(position: Position = JOURNAL_START, directory: Path = tmp_path) -> FileJournalReader:
-        readers.append(FileJournalReader(directory, position))
+    def make(
+        position: Position = JOURNAL_START, directory: Path = tmp_path, last_segment: int | None = None
+    ) -> FileJournalReader:
+        readers.append(FileJournalReader(directory, position, last_segment=last_segment))
         return readers[-1]
 
     yield make
@@ -242,3 +244,26 @@ def test_lag_counts_what_is_left_in_all_segments(tmp_path: Path, open_reader: Op
     first, second = read_journal(tmp_path)[:2]
     assert open_reader(second.end).lag_bytes() == size
     assert open_reader(first.end).lag_bytes() == size + second.end.offset - second.start.offset
+
+
+def test_what_comes_after_the_last_segment_wanted_does_not_exist(tmp_path: Path, open_reader: OpenReader) -> None:
+    for time in (1, 2, 3):
+        write_run(tmp_path, time)
+    reader = open_reader(last_segment=2)
+    assert times(read_all(reader)) == [1, 2]
+    assert reader.lag_bytes() == 0
+    assert read_all(reader) == []
+
+
+def test_the_begin_of_a_segment_that_is_not_there_yet_is_a_place_to_wait_at(
+    tmp_path: Path, open_reader: OpenReader
+) -> None:
+    write_run(tmp_path, 1)
+    reader = open_reader(Position(2, 0))
+    assert reader.read(1000) == []
+    assert reader.lag_bytes() == 0
+    write_run(tmp_path, 2)
+    assert times(read_all(reader)) == [2]
+    assert reader.take_skipped() == []
+    with pytest.raises(JournalError, match="expected segment 4 in the journal, but the newest is 2"):
+        open_reader(Position(4, 0)).read(1000)

@@ -14,6 +14,7 @@ from orderflow_recorder.journal.retention import (
     SinkPositions,
     delete_expired,
     expired_segments,
+    forget_sink,
     journal_size,
     read_sink_positions,
 )
@@ -102,3 +103,12 @@ def test_size_counts_files_bytes_and_age(tmp_path: Path) -> None:
         segment_path(tmp_path, number).write_bytes(b"123\n")
         os.utime(segment_path(tmp_path, number), ns=(0, NOW - (3 - number) * HOUR))
     assert journal_size(tmp_path, now_ns=NOW) == JournalSize(segments=2, bytes=8, oldest_age_s=7200.0)
+
+
+def test_a_sink_that_is_forgotten_keeps_everything_until_it_says_anew_where_it_stands(tmp_path: Path) -> None:
+    SinkPositions(tmp_path, "postgres.1of2").publish(Position(3, 1))
+    SinkPositions(tmp_path, "postgres.2of2").publish(Position(4, 1))
+    assert read_sink_positions(tmp_path).keys() == {"postgres.1of2", "postgres.2of2"}
+    forget_sink(tmp_path, "postgres.1of2")
+    forget_sink(tmp_path, "postgres.1of2")
+    assert read_sink_positions(tmp_path) == {"postgres.2of2": Position(4, 1)}

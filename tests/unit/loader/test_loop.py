@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -387,6 +388,24 @@ def test_stop_while_the_sink_is_down_ends_at_once(rig: Rig) -> None:
     rig.run()
     assert rig.waits == [0.5]
     assert not rig.health[-1].connected
+
+
+def test_who_must_come_to_the_end_opens_a_lost_sink_again_although_asked_to_stop(rig: Rig) -> None:
+    writer = open_writer(rig.directory)
+    append(writer, *ids(*range(20, 320)))
+    writer.close()
+    rig.steps = [nothing]
+    rig.sink.lose_answer = True
+    failures = iter([True, False, True])
+
+    def publish(position: Position) -> None:
+        rig.published.append(position)
+        rig.sink.lose_answer = next(failures, False)
+
+    rig.publish = publish
+    rig.run(drain_s=inf)
+    assert rig.trades() == list(range(20, 320))
+    assert rig.health[-1].reconnects > 1
 
 
 def test_sink_that_a_person_must_mend_ends_the_loader(rig: Rig) -> None:

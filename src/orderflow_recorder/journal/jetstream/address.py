@@ -65,4 +65,4 @@ def subject_of(instance: str) -> str:
 
 def consumer_name(sink: str) -> str:
     """Return the name of the durable consumer that says how far ``sink`` is."""
-    return f"sink-{sink}"
+    return f"sink-{sink.replace('.', '-')}"  # a loader's part is postgres.1of2; names on the server have no dots
