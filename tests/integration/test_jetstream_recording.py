@@ -51,7 +51,14 @@ def test_killing_server_forwarder_and_loader_in_mid_run_loses_nothing(tmp_path: 
         NatsServer(tmp_path / "nats") as server,
         SimulatorProgram(tmp_path / "simulator.log", str(path), "--speed", "10") as simulator,
         RecorderProgram(
-            tmp_path, {"DB_URL": database_url, "JOURNAL_URL": server.url, **simulator.environment(), **SETTINGS}
+            tmp_path,
+            {
+                "DB_URL": database_url,
+                "JOURNAL_URL": server.url,
+                "LOADER_SHARDS": "2",
+                **simulator.environment(),
+                **SETTINGS,
+            },
         ) as recorder,
     ):
         wait_until(partial(has_more, database_url, "depth_diffs", 500), within_s=60, what="rows arrive")
@@ -69,7 +76,7 @@ def test_killing_server_forwarder_and_loader_in_mid_run_loses_nothing(tmp_path: 
         rows = count(database_url, "depth_diffs")
         wait_until(partial(has_more, database_url, "depth_diffs", rows), within_s=30, what="rows arrive again")
         recorder.kill_child("forwarder")
-        recorder.kill_child("loader-postgres")
+        recorder.kill_child("loader-postgres.1of2")
         server.kill()
         server.start()
         simulator.wait_finished(within_s=60)

@@ -277,6 +277,12 @@ def test_a_wrong_journal_url_is_refused_without_its_password(url: str, text: str
     assert str(refusal.value) == f"JOURNAL_URL: expected nats://[user:password@]host[:port], {text}"
 
 
+def test_divided_collectors_and_a_journal_server_are_refused() -> None:
+    assert load_settings(env_file=None, loader_shards=2, journal_url="nats://host").loader_shards == 2
+    with pytest.raises(SettingsError, match="COLLECTOR_SHARDS: expected 1 with JOURNAL_URL, got 2"):
+        load_settings(env_file=None, collector_shards=2, journal_url="nats://host")
+
+
 def test_no_password_is_among_the_public_settings() -> None:
     settings = load_settings(
         env_file=None, db_url="postgresql://me:geheim@host/db", journal_url="nats://me:geheim@host"
