@@ -9,7 +9,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from orderflow_recorder.postgres.connection import open_engine
+from orderflow_recorder.postgres.engine import open_engine
 from orderflow_recorder.postgres.schema import MIGRATION_LOCK
 from orderflow_recorder.postgres.tables import metadata
 

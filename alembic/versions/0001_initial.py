@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from orderflow_recorder.postgres.timescale import Hypertable, make_hypertables
+from orderflow_recorder.postgres.hypertable import Hypertable
+from orderflow_recorder.postgres.timescale import make_hypertables
 
 revision = "0001_initial"
 down_revision = None

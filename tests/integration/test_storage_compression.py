@@ -9,13 +9,13 @@ import pytest
 
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.connection import connect
+from orderflow_recorder.postgres.hypertable import COMPRESS_AFTER_CHUNKS
 from orderflow_recorder.postgres.storage_compression import (
     Compression,
     apply_compression,
     can_compress,
     read_compression,
 )
-from orderflow_recorder.postgres.timescale import COMPRESS_AFTER_CHUNKS
 from tests.support import records
 from tests.support.ledger import write
 

@@ -17,7 +17,8 @@ from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres import storage_batches, storage_retention
-from orderflow_recorder.postgres.connection import connect, open_engine
+from orderflow_recorder.postgres.connection import connect
+from orderflow_recorder.postgres.engine import open_engine
 from orderflow_recorder.postgres.queries import TIMESCALE_INSTALLED
 from orderflow_recorder.postgres.storage_batches import Deletion
 from orderflow_recorder.postgres.storage_derived import candle_aggregates

@@ -11,11 +11,13 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.ports.sink import Batch, WriteResult
 from orderflow_recorder.postgres import reads, schema
-from orderflow_recorder.postgres.connection import connect, open_engine
+from orderflow_recorder.postgres.connection import connect
+from orderflow_recorder.postgres.engine import open_engine
+from orderflow_recorder.postgres.hypertable import COMPRESS_AFTER_CHUNKS
 from orderflow_recorder.postgres.schema import SchemaStatus
 from orderflow_recorder.postgres.sink import PostgresSink
 from orderflow_recorder.postgres.storage import read_storage
-from orderflow_recorder.postgres.timescale import COMPRESS_AFTER_CHUNKS, is_community
+from orderflow_recorder.postgres.timescale import is_community
 from tests.support import records
 
 HYPERTABLES = {

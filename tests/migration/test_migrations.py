@@ -7,11 +7,13 @@ from typing import Final
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from orderflow_recorder.domain.errors import SchemaMismatchError
-from orderflow_recorder.postgres import schema
-from orderflow_recorder.postgres.connection import connect, open_engine
+from orderflow_recorder.postgres import migrate, schema
+from orderflow_recorder.postgres.connection import connect
+from orderflow_recorder.postgres.engine import open_engine
 from orderflow_recorder.postgres.schema import SchemaStatus
 from orderflow_recorder.postgres.tables import metadata
 
@@ -38,6 +40,11 @@ def test_empty_to_head_is_the_metadata(empty_database_url: str) -> None:
     with open_engine(empty_database_url).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_revisions_written_down_are_those_there_are() -> None:
+    scripts = ScriptDirectory.from_config(migrate.config(None)).walk_revisions()
+    assert tuple(reversed([script.revision for script in scripts])) == schema.REVISIONS
 
 
 def test_up_down_up(empty_database_url: str) -> None:

@@ -1,18 +1,17 @@
 """What every child process does around its work: logs, signals, the parent's pipe, exit codes."""
 
 import asyncio
+import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
 from loguru import logger
 
 from orderflow_recorder.app import logs
-from orderflow_recorder.app.collect import run_collector
-from orderflow_recorder.app.forward import run_forwarder
 from orderflow_recorder.app.health import ProcessHealth, write_health
-from orderflow_recorder.app.load import run_loader
 from orderflow_recorder.app.pacing import run_paced
 from orderflow_recorder.app.settings import Settings, crash_request
 from orderflow_recorder.app.shards import FORWARDER, Part, collectors, health_path, with_journal
@@ -32,6 +31,8 @@ def collector_main(settings: Settings, parent_fd: int, number: int = 1) -> int:
         parent_fd: End of a pipe that ends with the parent.
         number: Which of the recorder's collectors.
     """
+    from orderflow_recorder.app.collect import run_collector  # noqa: PLC0415  # a child loads its own work alone
+
     part = collectors(settings)[number - 1]
 
     async def collect() -> bool:
@@ -59,6 +60,7 @@ def forwarder_main(settings: Settings, parent_fd: int) -> int:
         settings: As handed down by the supervisor.
         parent_fd: End of a pipe that ends with the parent.
     """
+    from orderflow_recorder.app.forward import run_forwarder  # noqa: PLC0415  # as above
 
     async def forward() -> None:
         stop = asyncio.Event()
@@ -83,10 +85,13 @@ def loader_main(settings: Settings, parent_fd: int, journal: int = 1, number: in
         journal: Which of the recorder's journals; one that no collector writes is loaded to its end.
         number: Which of that journal's loaders.
     """
+    from orderflow_recorder.app.load import run_loader  # noqa: PLC0415  # as above
+
     part = Part(with_journal(settings, journal), journal, Shard(number, settings.loader_shards, Work.LOAD))
     stop = threading.Event()
 
     def load() -> int:
+        _tune_for_loading()
         watch_sigterm(stop.set)
         watch_parent(parent_fd, stop.set)
         publish = publisher(part.settings, part.process)
@@ -94,6 +99,15 @@ def loader_main(settings: Settings, parent_fd: int, journal: int = 1, number: in
         return 0
 
     return _run(settings, sink_of("loader", part.shard), journal, load)
+
+
+def _tune_for_loading() -> None:
+    """Spare a loader what it has no use for; figures in ``docs/performance.md``."""
+    # Diffs are thousands of lists without a cycle among them, which the collector of cycles looks at again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    # The thread that writes waits for the server a dozen times a batch, and after each for its turn to go on.
+    sys.setswitchinterval(0.0005)
 
 
 def publisher(settings: Settings, process: str) -> Callable[[ProcessHealth], None]:

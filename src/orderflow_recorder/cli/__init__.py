@@ -3,6 +3,9 @@
 Nothing is decided here beyond what to print; `orderflow_recorder.app` does the work.
 """
 
-from orderflow_recorder.cli.program import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run the program; see `program.main`."""
+    from orderflow_recorder.cli import program  # noqa: PLC0415  # the supervisor's children do without all of it
+
+    program.main()

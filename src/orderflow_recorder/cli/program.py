@@ -15,7 +15,6 @@ from orderflow_recorder.app.supervisor import EXIT_FAILED, EXIT_USAGE
 from orderflow_recorder.cli import (
     book,
     candles,
-    children,
     coverage,
     database,
     demo,
@@ -69,9 +68,6 @@ app.command("candles", epilog=candles.EXAMPLES)(candles.candles)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
 app.command("replay")(replay.replay)
-app.command("_collect", hidden=True)(children.collect)
-app.command("_forward", hidden=True)(children.forward)
-app.command("_load", hidden=True)(children.load)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # the signature of a typer callback

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Engine, NullPool, create_engine
 
 from orderflow_recorder.domain.errors import SettingsError
 from orderflow_recorder.postgres.errors import sink_error
@@ -88,16 +87,4 @@ def connect(url: str) -> psycopg.Connection[Any]:
             raise
     except psycopg.Error as error:
         raise sink_error(error, redact_url(target)) from error
-    return connection
-
-
-def open_engine(url: str) -> Engine:
-    """Return a SQLAlchemy engine over `connect`; it keeps no connection open."""
-    normalise_url(url)
-    return create_engine("postgresql+psycopg://", creator=lambda: _manual_commit(url), poolclass=NullPool)
-
-
-def _manual_commit(url: str) -> psycopg.Connection[Any]:
-    connection = connect(url)
-    connection.autocommit = False
     return connection

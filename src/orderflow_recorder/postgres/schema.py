@@ -1,21 +1,13 @@
 """Schema upgrades, and whether a database's schema is the one this version writes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from orderflow_recorder.domain.errors import SchemaMismatchError, SinkRefusedError
-from orderflow_recorder.postgres.connection import connect, open_engine, redact_url
+from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.errors import sink_error
 
 MIGRATION_LOCK: Final = 0x6F72_6465_7266_6C6F
@@ -23,8 +15,8 @@ MIGRATION_LOCK: Final = 0x6F72_6465_7266_6C6F
 OLDEST_SERVER: Final = 15
 """First major version with NULLS NOT DISTINCT, which keeps sync_events free of duplicates."""
 
-_INSTALLED_SCRIPTS: Final = Path(__file__).parent / "alembic"
-_SOURCE_SCRIPTS: Final = Path(__file__).parents[3] / "alembic"
+REVISIONS: Final = ("0001_initial", "0002_ledger", "0003_books", "0004_candles")
+"""All there are, the newest last: written down, so that who only compares needs no alembic."""
 
 
 class SchemaStatus(StrEnum):
@@ -81,14 +73,18 @@ def upgrade(url: str, *, revision: str = "head") -> None:
     state = check(url)
     if state.status is SchemaStatus.UNKNOWN:
         raise SchemaMismatchError(f"{redact_url(url)}: {state.message}")
-    with _connection(url) as connection:
-        command.upgrade(_config(connection), revision)
+    if state.status is SchemaStatus.CURRENT and revision == "head":
+        return
+    from orderflow_recorder.postgres import migrate  # noqa: PLC0415  # 25 MB and a second, which few starts need
+
+    migrate.upgrade(url, revision)
 
 
 def downgrade(url: str, *, revision: str) -> None:
     """Take the schema back to ``revision`` (``base`` drops every table and all data)."""
-    with _connection(url) as connection:
-        command.downgrade(_config(connection), revision)
+    from orderflow_recorder.postgres import migrate  # noqa: PLC0415  # as above
+
+    migrate.downgrade(url, revision)
 
 
 def check(url: str) -> SchemaState:
@@ -112,16 +108,12 @@ def read_revision(connection: psycopg.Connection[Any]) -> str | None:
 
 def schema_state(revision: str | None) -> SchemaState:
     """Return how ``revision``, read from ``alembic_version``, relates to this version."""
-    scripts = ScriptDirectory.from_config(_config(None))
-    head = scripts.get_current_head()
-    if head is None:
-        message = f"no revisions in {scripts.dir}: the installation is incomplete, install it again"
-        raise SinkRefusedError(message)
+    head = REVISIONS[-1]
     if revision is None:
         status = SchemaStatus.EMPTY
     elif revision == head:
         status = SchemaStatus.CURRENT
-    elif revision in {script.revision for script in scripts.walk_revisions()}:
+    elif revision in REVISIONS:
         status = SchemaStatus.OLD
     else:
         status = SchemaStatus.UNKNOWN
@@ -153,24 +145,3 @@ def database_kind(url: str) -> str:
         case _:
             edition = "(not loaded by the server)"
     return f"TimescaleDB {installed[0]} {edition}, {server}"
-
-
-@contextmanager
-def _connection(url: str) -> Iterator[Connection]:
-    """Open a SQLAlchemy connection whose driver errors come out as sink errors."""
-    try:
-        with open_engine(url).connect() as connection:
-            yield connection
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise sink_error(error.orig, redact_url(url)) from error
-        raise
-
-
-def _config(connection: Connection | None) -> Config:
-    scripts = _INSTALLED_SCRIPTS if _INSTALLED_SCRIPTS.is_dir() else _SOURCE_SCRIPTS
-    config = Config()
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config

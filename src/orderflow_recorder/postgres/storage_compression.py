@@ -14,8 +14,8 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from orderflow_recorder.postgres.hypertable import COMPRESS_AFTER_CHUNKS
 from orderflow_recorder.postgres.queries import TIMESCALE_INSTALLED
-from orderflow_recorder.postgres.timescale import COMPRESS_AFTER_CHUNKS
 
 HEALED_WITHIN: Final = timedelta(hours=48)
 """So long after a gap was registered the venue may still serve what is missing, of futures at least."""

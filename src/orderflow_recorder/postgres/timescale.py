@@ -6,18 +6,16 @@ plain. Every query runs the same on both.
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from loguru import logger
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+
+from orderflow_recorder.postgres.hypertable import COMPRESS_AFTER_CHUNKS, Hypertable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection
-
-COMPRESS_AFTER_CHUNKS: Final = 2
-"""Older chunks than this many intervals are compressed; late rows into them are slow (8 us each)."""
 
 _ABSENT: Final = "the server does not have it"
 _INSTALLED: Final = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
@@ -26,23 +24,6 @@ _AVAILABLE: Final = "SELECT default_version FROM pg_available_extensions WHERE n
 # need a superuser, and touching the extension without the loader ends the connection (FATAL).
 _PRELOADED: Final = "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')"
 _LICENSE: Final = "SELECT current_setting('timescaledb.license', true)"
-
-
-class Hypertable(msgspec.Struct, frozen=True):
-    """How one table is cut into chunks.
-
-    Attributes:
-        table: Name in schema public.
-        time: The column that chunks are cut by; part of the table's unique index.
-        order: The columns that order rows of the same time in a compressed chunk: what market, symbol
-            and time leave of the unique index, so that a late row is looked for in few batches.
-        chunk_hours: Length of a chunk, h.
-    """
-
-    table: str
-    time: str
-    order: tuple[str, ...]
-    chunk_hours: int
 
 
 def is_community(connection: "Connection") -> bool:

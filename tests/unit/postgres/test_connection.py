@@ -3,7 +3,8 @@
 import pytest
 
 from orderflow_recorder.domain.errors import SettingsError, SinkRefusedError, SinkUnavailableError
-from orderflow_recorder.postgres.connection import connect, normalise_url, open_engine, redact_url
+from orderflow_recorder.postgres.connection import connect, normalise_url, redact_url
+from orderflow_recorder.postgres.engine import open_engine
 from tests.support.database import with_database
 
 
