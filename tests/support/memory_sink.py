@@ -74,6 +74,10 @@ class MemorySink:
         self._instance = instance
         return self.store.positions.get(instance, JOURNAL_START)
 
+    def prepare(self, batch: Batch) -> Batch:
+        """Return ``batch``: there is nothing to prepare."""
+        return batch
+
     def write(self, batch: Batch) -> WriteResult:
         """Write records and position, or neither."""
         if self.unavailable or self._instance is None:

@@ -189,13 +189,19 @@ class Loader:
 
     def _write(self, reader: JournalReader) -> None:
         """Send the pending batch on its way, once the one before it has arrived."""
+        batch = self._batch()
         self._settle(reader)
         pending = self._pending
-        batch = Batch(self._instance, pending.start, pending.end, pending.records)
+        if len(batch.records) < len(pending.records):  # it tells of what was just refused
+            batch = self._batch()
         self._flight = Flight(pending, self._start(partial(self._sink.write, batch)))
         self._pending = PendingBatch(pending.end, self._policy)
         if self._flight.future.done():
             self._settle(reader)
+
+    def _batch(self) -> Batch:
+        pending = self._pending
+        return self._sink.prepare(Batch(self._instance, pending.start, pending.end, list(pending.records)))
 
     def _settle(self, reader: JournalReader) -> None:
         """Wait for the batch that is under way, if one is, and account for it.

@@ -18,12 +18,14 @@ class Batch(msgspec.Struct, frozen=True):
         start: Position the batch was read from: a sink that stands elsewhere must refuse.
         end: Position after the last entry.
         records: May be empty (the position still moves).
+        ready: What the sink has made of them in advance, if it has.
     """
 
     instance: str
     start: Position
     end: Position
     records: Sequence[Record]
+    ready: object = None
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -57,6 +59,10 @@ class Sink(Protocol):
             SinkUnavailableError: Try again later.
             SinkRefusedError: A person must act.
         """
+        ...
+
+    def prepare(self, batch: Batch) -> Batch:
+        """Return ``batch`` with all done that needs no connection; for who writes in another thread than it reads."""
         ...
 
     def write(self, batch: Batch) -> WriteResult:

@@ -62,7 +62,7 @@ def insert_new(cursor: psycopg.Cursor[Any], layout: Layout, records: Sequence[Re
     table = sql.Identifier("public", layout.table)
     columns = sql.SQL(", ").join(map(sql.Identifier, layout.columns))
     cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {}) ON COMMIT DROP").format(incoming, table))
-    copy_rows(cursor, incoming, layout, records)
+    copy_rows(cursor, incoming, layout, layout.encode(records))
     cursor.execute(
         sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY {}, ctid ON CONFLICT DO NOTHING").format(
             table, columns, columns, incoming, sql.SQL(", ").join(map(sql.Identifier, layout.key))
@@ -73,9 +73,8 @@ def insert_new(cursor: psycopg.Cursor[Any], layout: Layout, records: Sequence[Re
     return inserted
 
 
-def copy_rows(cursor: psycopg.Cursor[Any], table: sql.Identifier, layout: Layout, records: Sequence[Record]) -> None:
-    """COPY ``records`` straight into ``table``."""
-    rows = layout.encode(records)
+def copy_rows(cursor: psycopg.Cursor[Any], table: sql.Identifier, layout: Layout, rows: bytes) -> None:
+    """COPY ``rows``, which the layout has encoded, straight into ``table``."""
     columns = sql.SQL(", ").join(map(sql.Identifier, layout.columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(table, columns, sql.SQL(layout.form))
     with cursor.copy(statement) as copy:

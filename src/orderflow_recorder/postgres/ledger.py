@@ -26,7 +26,8 @@ from orderflow_recorder.postgres import ledger_store as store
 from orderflow_recorder.postgres.ledger_look import Look, cut
 from orderflow_recorder.postgres.ledger_refusals import refusals
 from orderflow_recorder.postgres.ledger_store import Coverage, GapWrite
-from orderflow_recorder.postgres.ledger_streams import StreamKey, StreamRecords, by_stream, places
+from orderflow_recorder.postgres.ledger_streams import StreamKey, StreamRecords, places
+from orderflow_recorder.postgres.prepared import Prepared
 
 _TOLD: Final = frozenset({*INTERRUPTIONS, *SUBSCRIPTIONS})
 
@@ -61,12 +62,13 @@ class BatchLedger:
     Args:
         cursor: In the transaction.
         batch: What is to be written.
+        ready: The same, sorted by stream.
         interrupted_at: When its recorder last said something that may be a cause, ns.
     """
 
-    def __init__(self, cursor: psycopg.Cursor[Any], batch: Batch, *, interrupted_at: int) -> None:
-        """Sort the batch by stream."""
-        self.streams, self.others = by_stream(batch.records)
+    def __init__(self, cursor: psycopg.Cursor[Any], batch: Batch, ready: Prepared, *, interrupted_at: int) -> None:
+        """Look at nothing yet."""
+        self.streams, self.others = dict(ready.streams), ready.others
         self._cursor = cursor
         self._batch = batch
         events: Sequence[RecorderEvent] = self.others.get(RecorderEvent, ())

@@ -33,6 +33,7 @@ from orderflow_recorder.postgres.ledger import BatchLedger, StreamPlan
 from orderflow_recorder.postgres.ledger_careful import write_carefully
 from orderflow_recorder.postgres.ledger_store import last_interruption
 from orderflow_recorder.postgres.ledger_streams import StreamKey
+from orderflow_recorder.postgres.prepared import prepared
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
 
 _NEEDS_CARE: Final = (*ROW_ERRORS, sqlstates.DeadlockDetected)
@@ -97,6 +98,10 @@ class PostgresSink:
         self._connection = connection
         return position
 
+    def prepare(self, batch: Batch) -> Batch:
+        """Return ``batch`` with its rows sorted and encoded."""
+        return msgspec.structs.replace(batch, ready=prepared(batch))
+
     def write(self, batch: Batch) -> WriteResult:
         """Write records and position in one transaction.
 
@@ -132,9 +137,10 @@ class PostgresSink:
 
     def _write_straight(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         inserted = duplicates = 0
+        ready = prepared(batch)
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
-            ledger = BatchLedger(cursor, batch, interrupted_at=self._interrupted_at)
+            ledger = BatchLedger(cursor, batch, ready, interrupted_at=self._interrupted_at)
             ledger.create([key for key in ledger.streams if key not in self._created])
             ledger.lock()
             plans = ledger.plan({})
@@ -150,7 +156,8 @@ class PostgresSink:
                     inserted, duplicates = inserted + new, duplicates + len(rows) - new
                 elif rows:
                     reach(CrashPoint.BEFORE_COPY)
-                    copy_rows(cursor, sql.Identifier("public", layout.table), layout, rows)
+                    data = None if dropped else ready.encoded.get(kind)
+                    copy_rows(cursor, sql.Identifier("public", layout.table), layout, data or layout.encode(rows))
                     reach(CrashPoint.AFTER_COPY)
                     inserted += len(rows)
             instruments = ledger.others.get(Instrument, ())
@@ -166,7 +173,7 @@ class PostgresSink:
     def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
-            ledger = BatchLedger(cursor, batch, interrupted_at=self._interrupted_at)
+            ledger = BatchLedger(cursor, batch, prepared(batch), interrupted_at=self._interrupted_at)
             result = write_carefully(connection, cursor, ledger)
         self._interrupted_at = ledger.interrupted_at
         return result
