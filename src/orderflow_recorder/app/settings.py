@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     journal_min_free_bytes: Annotated[int, Field(ge=0)] = 64 * 2**20
 
     loader_batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    loader_batch_bytes: Annotated[int, Field(ge=4096, le=2**30)] = 4 * 2**20
+    loader_batch_bytes: Annotated[int, Field(ge=4096, le=2**30)] = 2 * 2**20
     loader_batch_age_ms: Annotated[int, Field(ge=1, le=60_000)] = 250
     loader_backoff_s: Seconds = 0.5
     loader_backoff_max_s: Seconds = 30

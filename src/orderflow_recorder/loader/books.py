@@ -5,7 +5,8 @@ database: so it does not matter where batches are cut, and when the loader begin
 up again where the database says it stood.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from heapq import merge
 from typing import TypeAlias
@@ -26,8 +27,8 @@ _PACE = Pace()
 class LocalBooks:
     """One book a market and symbol.
 
-    Lifecycle: `forget` whenever the sink is opened, `take` every record in journal order, `rest` after each
-    batch that was written.
+    Lifecycle: `forget` whenever the sink is opened, `take_all` of every batch before it is written (or `take` of every
+    record, in journal order), `rest` after each batch that was written.
     """
 
     def __init__(self, source: BookSource, *, top_levels: int, pace: Pace = _PACE) -> None:
@@ -55,11 +56,30 @@ class LocalBooks:
         """Keep no connection where nothing is asked."""
         self._source.close()
 
-    def asks_for(self, record: Record) -> bool:
-        """Say whether taking a diff or snapshot will ask what was written before."""
-        if isinstance(record, DepthDiff):
-            return (record.market, record.symbol) not in self._books
-        return isinstance(record, BookSnapshot)
+    def take_all(self, records: Sequence[Record], settle: Callable[[], None]) -> Sequence[BookSnapshot | BookTop]:
+        """Return what follows from the records of a batch, which the database does not have yet.
+
+        Book by book, as a book of thousands of levels is in the processor's memory then, and not only its beginning.
+
+        Args:
+            records: In journal order.
+            settle: Called before the database is asked: what came before these records must be there.
+
+        Raises:
+            SinkUnavailableError: As `take`, or from ``settle``.
+        """
+        of_books: defaultdict[_Key, list[DepthDiff | BookSnapshot]] = defaultdict(list)
+        for record in records:
+            if isinstance(record, DepthDiff | BookSnapshot):
+                of_books[record.market, record.symbol].append(record)
+        own: list[BookSnapshot | BookTop] = []
+        for key, of_book in of_books.items():
+            for place, record in enumerate(of_book):
+                snapshot = isinstance(record, BookSnapshot)
+                if snapshot or key not in self._books:
+                    settle()
+                own += self.take(record, of_book[:place] if snapshot else ())
+        return own
 
     def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
         """Return what follows from a record for its book (hot path).

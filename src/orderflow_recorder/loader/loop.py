@@ -17,7 +17,6 @@ from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
-from orderflow_recorder.domain.records import BookSnapshot, DepthDiff, Record
 from orderflow_recorder.loader.blocks import entry_of, first_lines, parse_block
 from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.flight import Flight, Start, Times
@@ -32,7 +31,6 @@ POLL_S: Final = 0.05
 """How often the end of the journal is looked at, at least; five times in the age of a batch, if that is more."""
 
 _LARGEST_READ_BYTES: Final = 1 << 18
-_OF_BOOKS: Final = frozenset({DepthDiff, BookSnapshot})
 _OBSERVE_EVERY_S: Final = 1.0
 _NS_PER_S: Final = 1e9
 
@@ -175,20 +173,15 @@ class Loader:
     def _take(self, block: JournalBlock, reader: JournalReader, now: float) -> None:
         for parsed in parse_block(block, self._parser, reader):
             self._pending.add(parsed, now)
-            for record in parsed.records:
-                if type(record) in _OF_BOOKS:
-                    self._tell_books(record, reader, now)
             if self._pending.is_due(now):
                 self._write(reader)
 
-    def _tell_books(self, record: Record, reader: JournalReader, now: float) -> None:
-        if self._books.asks_for(record):
-            self._settle(reader)  # the past is in the database, but for what is pending
-        for own in self._books.take(record, self._pending.records):
-            self._pending.add_own(own, now)
-
     def _write(self, reader: JournalReader) -> None:
         """Send the pending batch on its way, once the one before it has arrived."""
+        now = self._clock.monotonic()
+        # What books ask is in the database once that one is, but for what is pending.
+        for own in self._books.take_all(self._pending.records, partial(self._settle, reader)):
+            self._pending.add_own(own, now)
         batch = self._batch()
         self._settle(reader)
         pending = self._pending
