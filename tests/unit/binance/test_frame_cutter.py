@@ -46,6 +46,7 @@ def test_a_message_smaller_than_most_headers_may_be_left_at_the_end() -> None:
         b"\x83\x04odd.",
         text(b"x" * (LIMIT + 1)),
     ],
+    ids=["binary", "part", "rest", "ping", "close", "masked", "masked and long", "reserved bit", "opcode", "too long"],
 )
 def test_whatever_is_no_valid_text_stops_it(other: bytes) -> None:
     payloads: list[bytes] = []
