@@ -1,5 +1,6 @@
 """Levels as the venue writes them, ``[["1.50","2.000"],…]``, cut without looking at a single one."""
 
+from functools import lru_cache
 from typing import Final
 
 from orderflow_recorder.binance.values import are_decimals
@@ -8,33 +9,51 @@ from orderflow_recorder.domain.records import DecimalText
 
 _DIGITS: Final = b"0123456789"
 _MARKS: Final = b'[]"'
-_LONGEST_BYTES: Final = 16_000
+_LONGEST_BYTES: Final = 32_000
 """No number can be longer than its side: what is longer may hold one that no column holds."""
+_EMPTY: Final = b"[]"
 
 
-def split_side(text: bytes) -> list[DecimalText]:
-    """Return price, quantity, price, quantity … of one side of a book.
+def split_levels_text(bids: bytes, asks: bytes) -> tuple[list[DecimalText], list[DecimalText]]:
+    """Return price, quantity, price, quantity … of the bids, and of the asks.
 
     Args:
-        text: JSON, known to be valid.
+        bids: JSON, known to be valid.
+        asks: The same.
 
     Raises:
         FrameError: There is white space, something else than two decimal texts a level, or very much of it. Who
             wants to know decodes it level by level.
     """
-    if text == b"[]":
-        return []
-    numbers = text.translate(None, _MARKS)
+    if bids == _EMPTY:
+        return [], [] if asks == _EMPTY else _numbers(asks)
+    if asks == _EMPTY:
+        return _numbers(bids), []
+    numbers = _numbers(bids + b"," + asks, sides=2)
+    cut = 2 * bids.count(b'","')
+    return numbers[:cut], numbers[cut:]
+
+
+def _numbers(text: bytes, *, sides: int = 1) -> list[DecimalText]:
     # What is left without digits says how many levels there are, and that nothing else is there.
     shape = text.translate(None, _DIGITS)
-    count = len(shape) // 10
-    if not count or shape != b"[" + (b'[".","."],' * count)[:-1] + b"]" or b'"."' in text:
+    numbers = text.translate(None, _MARKS)
+    if sides == 2:  # noqa: PLR2004  # bids and asks: now they are one array
+        shape = shape.replace(b"]],[[", b"],[", 1)
+    levels = len(shape) // 10
+    if not levels or shape != _with_points(levels) or b'"."' in text:
         shape = shape.translate(None, b".")  # not each of them has a point
-        count = len(shape) // 8
-        fits = count and shape == b"[" + (b'["",""],' * count)[:-1] + b"]"
-        if not fits or not are_decimals(numbers + b",", 2 * count):
+        levels = len(shape) // 8
+        fits = levels and shape == b"[" + (b'["",""],' * levels)[:-1] + b"]"
+        if not fits or not are_decimals(numbers + b",", 2 * levels):
             raise FrameError("expected levels of two decimal texts each, without white space")
     if len(text) > _LONGEST_BYTES:
         message = f"expected at most {_LONGEST_BYTES} bytes of levels, received {len(text)}"
         raise FrameError(message)
     return numbers.decode().split(",")
+
+
+@lru_cache(maxsize=1024)
+def _with_points(levels: int) -> bytes:
+    """Return what so many levels look like without digits, if each number has a point."""
+    return b"[" + (b'[".","."],' * levels)[:-1] + b"]"

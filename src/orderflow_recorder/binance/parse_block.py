@@ -14,7 +14,7 @@ from msgspec import Raw, field
 from msgspec.json import Decoder
 
 from orderflow_recorder.binance.inspect import DECODE_ERRORS
-from orderflow_recorder.binance.levels import split_side
+from orderflow_recorder.binance.levels import split_levels_text
 from orderflow_recorder.binance.names import Source, resolve
 from orderflow_recorder.binance.payloads import COIN_MARGINED, READINGS
 from orderflow_recorder.binance.values import MILLISECONDS_BELOW, check_decimals, is_zero, to_ns
@@ -36,6 +36,7 @@ from orderflow_recorder.domain.streams import StreamKind
 from orderflow_recorder.ports.sink import ParsedLines
 
 _MS: Final = 1_000_000
+_BEGINNING: Final = b'{"t":'
 
 
 class _DepthWire(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="depthUpdate"):
@@ -129,7 +130,8 @@ class BlockParser:
         try:
             lines = _decode(text)
             # As many documents as lines, and each line begins one.
-            if not len(lines) == text.count(b"\n") == text.count(b'\n{"t":') + 1:
+            beginnings = [line[: len(_BEGINNING)] for line in text.split(b"\n")]
+            if len(beginnings) != len(lines) + 1 or beginnings.count(_BEGINNING) != len(lines):
                 return None
             return ParsedLines(self._records(lines), lines[-1].receive_time)
         except (_UnfitError, FrameError, *DECODE_ERRORS):
@@ -235,7 +237,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
         previous = transaction_time = None
     elif previous is None or transaction_time is None:
         raise _UnfitError
-    bids, asks = split_side(bytes(data.bids)), split_side(bytes(data.asks))
+    bids, asks = split_levels_text(bytes(data.bids), bytes(data.asks))
     if data.security_type == COIN_MARGINED:
         return None
     return DepthDiff(
@@ -258,7 +260,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
 def _top(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]) -> BookTop | None:
     if data.symbol != known.symbol or data.transaction_time is None or data.previous_final_update_id is None:
         raise _UnfitError
-    bids, asks = split_side(bytes(data.bids)), split_side(bytes(data.asks))
+    bids, asks = split_levels_text(bytes(data.bids), bytes(data.asks))
     if data.security_type == COIN_MARGINED:
         return None
     return BookTop(

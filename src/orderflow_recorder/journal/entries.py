@@ -12,7 +12,7 @@ LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
 DAMAGE: Final = (ValueError, RecursionError, msgspec.MsgspecError)
 """What decoding a line that is none may raise."""
 _KEPT_OF_A_LONGER_LINE_BYTES: Final = 1 << 16
-_HEADER_MARK: Final = f'"{HEADER}"'.encode()
+HEADER_MARK: Final = f'"{HEADER}"'.encode()
 
 
 class EntryDecoder:
@@ -73,21 +73,19 @@ class EntryDecoder:
                 reason = f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
                 entries.append(_corrupt(line, start, end, reason))
                 dropped = 0
-            elif block.whole and (header := _header(line)) is not None:
-                context = header
+            elif HEADER_MARK in line and (header := _header(line)) is not None:
+                context = header  # of files that somebody put together
             else:
                 entries.append(_entry(line, start, end, *context))
             start = end
+        if block.end == self.position:
+            self._instance, self._run_id = context
         return entries
 
     def _block(self, text: bytes, dropped: int) -> JournalBlock:
-        start, context = self.position, (self._instance, self._run_id)
+        start = self.position
         self.position = Position(start.segment, start.offset + len(text) + dropped)
-        header_within = _HEADER_MARK in text  # of files that somebody put together
-        if header_within:
-            for line in text.split(b"\n"):
-                self._take_header(line)
-        return JournalBlock(start, self.position, text, *context, dropped, header_within or dropped > 0)
+        return JournalBlock(start, self.position, text, self._instance, self._run_id, dropped)
 
     def _without_header(self, text: bytes) -> bytes:
         """Take the context from the first line of a segment and leave it out; captures have none."""
@@ -120,7 +118,7 @@ class EntryDecoder:
 
 def _header(text: bytes) -> tuple[str, str] | None:
     """Return instance and run of a segment's header; none where the line is something else."""
-    if _HEADER_MARK not in text:
+    if HEADER_MARK not in text:
         return None
     try:
         line = decode_line(text)

@@ -1,7 +1,7 @@
 """From blocks to records: as a whole where that can be, else in halves, down to the odd line by itself."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -9,6 +9,9 @@ from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.ports.journal import JournalBlock, JournalEntry, JournalReader
+
+_SHORTEST_BYTES: Final = 20
+"""No line of a journal is shorter, ``{"t":1,"k":"event"}`` is not one yet."""
 
 Origin: TypeAlias = JournalBlock | JournalEntry
 """What records were parsed from."""
@@ -32,7 +35,7 @@ class Parsed(msgspec.Struct, frozen=True):
 
 def parse_block(block: JournalBlock, parser: TolerantParser, reader: JournalReader) -> Iterator[Parsed]:
     """Yield what a block says, part by part, in order."""
-    lines = None if block.whole else parser.parse_block(block.text)
+    lines = None if block.dropped_bytes else parser.parse_block(block.text)
     if lines is not None:
         yield Parsed(block, lines.records, lines.receive_time)
         return
@@ -55,7 +58,9 @@ def first_lines(block: JournalBlock, lines: int, size: int) -> tuple[JournalBloc
         size: Of how many bytes together at the most.
     """
     text = block.text
-    if block.whole or (len(text) <= size and text.count(b"\n") <= lines):
+    if len(text) <= size and (len(text) <= lines * _SHORTEST_BYTES or text.count(b"\n") <= lines):
+        return block, None
+    if block.whole:
         return block, None
     cut = text.rfind(b"\n", 0, size) + 1 or text.find(b"\n") + 1
     if text.count(b"\n", 0, cut) > lines:

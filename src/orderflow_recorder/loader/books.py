@@ -27,8 +27,8 @@ _PACE = Pace()
 class LocalBooks:
     """One book a market and symbol.
 
-    Lifecycle: `forget` whenever the sink is opened, `take_all` of every batch before it is written (or `take` of every
-    record, in journal order), `rest` after each batch that was written.
+    Lifecycle: `forget` whenever the sink is opened, `take_all` (or `take`) of every record in journal order, `rest`
+    after each batch that was written.
     """
 
     def __init__(self, source: BookSource, *, top_levels: int, pace: Pace = _PACE) -> None:
@@ -56,14 +56,15 @@ class LocalBooks:
         """Keep no connection where nothing is asked."""
         self._source.close()
 
-    def take_all(self, records: Sequence[Record], settle: Callable[[], None]) -> Sequence[BookSnapshot | BookTop]:
-        """Return what follows from the records of a batch, which the database does not have yet.
-
-        Book by book, as a book of thousands of levels is in the processor's memory then, and not only its beginning.
+    def take_all(
+        self, records: Sequence[Record], pending: Sequence[Record], settle: Callable[[], None]
+    ) -> Sequence[BookSnapshot | BookTop]:
+        """Return what follows from records, book by book: a book is in the processor's memory then, not only its head.
 
         Args:
-            records: In journal order.
-            settle: Called before the database is asked: what came before these records must be there.
+            records: The next ones of the journal.
+            pending: Those before them that are in the batch at hand.
+            settle: Called before the database is asked: what is neither must be there.
 
         Raises:
             SinkUnavailableError: As `take`, or from ``settle``.
@@ -78,7 +79,7 @@ class LocalBooks:
                 snapshot = isinstance(record, BookSnapshot)
                 if snapshot or key not in self._books:
                     settle()
-                own += self.take(record, of_book[:place] if snapshot else ())
+                own += self.take(record, (*pending, *of_book[:place]) if snapshot else ())
         return own
 
     def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:

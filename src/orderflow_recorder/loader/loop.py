@@ -172,16 +172,16 @@ class Loader:
 
     def _take(self, block: JournalBlock, reader: JournalReader, now: float) -> None:
         for parsed in parse_block(block, self._parser, reader):
+            # What books ask is in the database once the batch under way is, but for what is pending.
+            own = self._books.take_all(parsed.records, self._pending.records, partial(self._settle, reader))
             self._pending.add(parsed, now)
+            for record in own:
+                self._pending.add_own(record, now)
             if self._pending.is_due(now):
                 self._write(reader)
 
     def _write(self, reader: JournalReader) -> None:
         """Send the pending batch on its way, once the one before it has arrived."""
-        now = self._clock.monotonic()
-        # What books ask is in the database once that one is, but for what is pending.
-        for own in self._books.take_all(self._pending.records, partial(self._settle, reader)):
-            self._pending.add_own(own, now)
         batch = self._batch()
         self._settle(reader)
         pending = self._pending

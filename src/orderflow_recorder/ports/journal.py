@@ -66,7 +66,6 @@ class JournalBlock(msgspec.Struct, frozen=True, gc=False):
         instance: From the segment's header ('' in a capture).
         run_id: From the segment's header ('' in a capture).
         dropped_bytes: Left out of the first line, which is too long to be an entry.
-        whole: Whether it may not be decoded in parts: that first line, or a header between lines, concerns the rest.
     """
 
     start: Position
@@ -75,7 +74,11 @@ class JournalBlock(msgspec.Struct, frozen=True, gc=False):
     instance: str = ""
     run_id: str = ""
     dropped_bytes: int = 0
-    whole: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Say whether it must be decoded as it is: a line that was cut or a header between lines concerns the rest."""
+        return self.dropped_bytes > 0 or b'"header"' in self.text
 
 
 class JournalWriter(Protocol):

@@ -167,7 +167,7 @@ def test_two_documents_on_a_line_and_one_on_two_are_unfit() -> None:
 
 
 def test_a_long_number_is_left_to_the_closer_look() -> None:
-    long = frame("btcusdt@depth@100ms", {**SPOT_DIFF, "b": [["1" * 20_000, "1.0"]], "a": []})
+    long = frame("btcusdt@depth@100ms", {**SPOT_DIFF, "b": [["1" * 40_000, "1.0"]], "a": []})
     assert BlockParser().parse(line(SPOT, long)) is None
     assert BlockParser().parse(line(SPOT, frame("btcusdt@trade", {**TRADE, "p": "1" * 20_000}))) is None
 

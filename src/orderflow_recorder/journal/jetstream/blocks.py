@@ -30,7 +30,6 @@ class Stamp(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         time: When it was published, ns since the epoch.
         line: Where the line begins within which the data ends; none where it ends with a line break.
         dropped_bytes: See `JournalBlock`.
-        whole: See `JournalBlock`.
     """
 
     start: Position
@@ -41,7 +40,6 @@ class Stamp(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     time: int
     line: Position | None = None
     dropped_bytes: int = 0
-    whole: bool = False
 
 
 _decode: Final = msgspec.json.Decoder(Stamp).decode

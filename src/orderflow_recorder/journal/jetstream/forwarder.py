@@ -211,7 +211,6 @@ class Forwarder:
                 self._clock.now_ns(),
                 line=None if line == end else line,
                 dropped_bytes=dropped,
-                whole=block.whole,
             )
             await outbox.publish(stamp, text[:cut], self._clock.monotonic())
             if cut == len(text):

@@ -129,7 +129,6 @@ class JetStreamReader:
                     first.instance,
                     first.run_id,
                     first.dropped_bytes,
-                    first.whole,
                 )
         return None
 
