@@ -1,7 +1,7 @@
 """Levels as the venue writes them, ``[["1.50","2.000"],…]``, cut without looking at a single one."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from orderflow_recorder.binance.values import are_decimals
 from orderflow_recorder.domain.errors import FrameError
@@ -14,8 +14,11 @@ _LONGEST_BYTES: Final = 32_000
 _EMPTY: Final = b"[]"
 
 
-def split_levels_text(bids: bytes, asks: bytes) -> tuple[list[DecimalText], list[DecimalText]]:
-    """Return price, quantity, price, quantity … of the bids, and of the asks.
+_Columns: TypeAlias = tuple[list[DecimalText], list[DecimalText], list[DecimalText], list[DecimalText]]
+
+
+def split_levels_text(bids: bytes, asks: bytes) -> _Columns:
+    """Return prices and quantities of the bids, and prices and quantities of the asks.
 
     Args:
         bids: JSON, known to be valid.
@@ -26,12 +29,14 @@ def split_levels_text(bids: bytes, asks: bytes) -> tuple[list[DecimalText], list
             wants to know decodes it level by level.
     """
     if bids == _EMPTY:
-        return [], [] if asks == _EMPTY else _numbers(asks)
+        numbers = [] if asks == _EMPTY else _numbers(asks)
+        return [], [], numbers[::2], numbers[1::2]
     if asks == _EMPTY:
-        return _numbers(bids), []
+        numbers = _numbers(bids)
+        return numbers[::2], numbers[1::2], [], []
     numbers = _numbers(bids + b"," + asks, sides=2)
     cut = 2 * bids.count(b'","')
-    return numbers[:cut], numbers[cut:]
+    return numbers[:cut:2], numbers[1:cut:2], numbers[cut::2], numbers[cut + 1 :: 2]
 
 
 def _numbers(text: bytes, *, sides: int = 1) -> list[DecimalText]:

@@ -237,7 +237,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
         previous = transaction_time = None
     elif previous is None or transaction_time is None:
         raise _UnfitError
-    bids, asks = split_levels_text(bytes(data.bids), bytes(data.asks))
+    columns = split_levels_text(bytes(data.bids), bytes(data.asks))
     if data.security_type == COIN_MARGINED:
         return None
     return DepthDiff(
@@ -249,10 +249,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
         to_ns(data.event_time),
         None if transaction_time is None else to_ns(transaction_time),
         receive_time,
-        bids[::2],
-        bids[1::2],
-        asks[::2],
-        asks[1::2],
+        *columns,
         known.source.name,
     )
 
@@ -260,7 +257,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
 def _top(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]) -> BookTop | None:
     if data.symbol != known.symbol or data.transaction_time is None or data.previous_final_update_id is None:
         raise _UnfitError
-    bids, asks = split_levels_text(bytes(data.bids), bytes(data.asks))
+    columns = split_levels_text(bytes(data.bids), bytes(data.asks))
     if data.security_type == COIN_MARGINED:
         return None
     return BookTop(
@@ -270,10 +267,7 @@ def _top(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]
         "stream",
         to_ns(data.event_time),
         receive_time,
-        bids[::2],
-        bids[1::2],
-        asks[::2],
-        asks[1::2],
+        *columns,
         known.source.name,
     )
 

@@ -30,6 +30,7 @@ _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"
 _NS: Final = 1_000_000_000
 
 
+@lru_cache(maxsize=4096)  # the frames of one read have one receive time, and many of one millisecond come together
 def timestamp(time_ns: int) -> str:
     """Return ``time_ns`` as Postgres reads it, e.g. ``2024-08-08 23:54:15.208123+00``.
 

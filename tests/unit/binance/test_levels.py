@@ -17,9 +17,9 @@ SIDE = b'[["1.0","2.0"]]'
 
 
 @given(bids=Side, asks=Side)
-def test_levels_come_in_turn(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> None:
+def test_levels_become_columns(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> None:
     texts = [json.dumps(side, separators=(",", ":")).encode() for side in (bids, asks)]
-    expected = tuple([number for level in side for number in level] for side in (bids, asks))
+    expected = tuple([level[place] for level in side] for side in (bids, asks) for place in (0, 1))
     assert split_levels_text(*texts) == expected
 
 
