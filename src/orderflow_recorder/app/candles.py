@@ -1,6 +1,7 @@
 """Keeps the candles fresh beside the loader's work, and finds those that were asked for."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,25 +23,39 @@ _SHOWN: Final = 60
 
 
 class FreshCandles:
-    """Refreshes after a commit, now and then; whatever goes wrong there, loading goes on."""
+    """Refreshes after a commit, now and then, beside the loading; whatever goes wrong there, loading goes on."""
 
-    def __init__(self, url: str, monotonic: Callable[[], float]) -> None:
-        """Refresh the database at ``url``; ``monotonic`` gives seconds that never go back."""
+    def __init__(
+        self, url: str, monotonic: Callable[[], float], start: Callable[[Callable[[], None]], "Future[None]"]
+    ) -> None:
+        """Refresh nothing yet.
+
+        Args:
+            url: Of the database.
+            monotonic: Seconds that never go back.
+            start: Starts the work, in a thread of its own: for most of a second the loader would stand still.
+        """
         self._refresher = CandleRefresher(url, monotonic)
         self._monotonic = monotonic
+        self._start = start
         self._duty = DutyCycle(REFRESH_EVERY_S, REFRESH_SHARE)
+        self._working: Future[None] | None = None
 
     def after_commit(self) -> None:
         """Refresh if it is time."""
-        began = self._monotonic()
-        if not self._duty.is_due(began):
-            return
-        _try(self._refresher, _BUDGET_S)
-        self._duty.worked(began, self._monotonic())
+        if (self._working is None or self._working.done()) and self._duty.is_due(self._monotonic()):
+            self._working = self._start(self._refresh)
 
     def close(self) -> None:
-        """Release the connection."""
+        """Release the connection, once nothing is refreshed any more."""
+        if self._working is not None:
+            wait([self._working])
         self._refresher.close()
+
+    def _refresh(self) -> None:
+        began = self._monotonic()
+        _try(self._refresher, _BUDGET_S)
+        self._duty.worked(began, self._monotonic())
 
 
 def refresh_candles(url: str, monotonic: Callable[[], float]) -> None:

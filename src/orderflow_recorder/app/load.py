@@ -57,7 +57,8 @@ def run_loader(
     sink = PostgresSink(settings.db_url, shard=shard)
     journal = loader_journal(settings, sink.name, left=to_the_end)
     pulse = _Pulse(settings.instance_id, sink.name, publish, journal)
-    candles = FreshCandles(settings.db_url, SystemClock().monotonic)
+    beside = ThreadPoolExecutor(1, thread_name_prefix="candles")
+    candles = FreshCandles(settings.db_url, SystemClock().monotonic, beside.submit)
     # One part of a journal suffices, and commits as long as the journal grows.
     has_candles = shard.number == loader_shards(settings)[0].number
 

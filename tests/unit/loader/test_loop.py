@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -28,6 +28,7 @@ from orderflow_recorder.loader.loop import Loader
 from orderflow_recorder.ports.journal import JournalEntry
 from orderflow_recorder.ports.sink import Batch, ParsedLines, WriteResult
 from tests.support import records as build
+from tests.support.futures import at_once
 from tests.support.journal import open_writer, read_journal
 from tests.support.manual_clock import ManualClock
 from tests.support.memory_books import MemoryBooks
@@ -56,16 +57,6 @@ class TradeParser:
         if len(found) < text.count(b"\n") or b"13" in dict(found).values():
             return None
         return ParsedLines([build.trade(int(number)) for _, number in found], int(found[-1][0]))
-
-
-def at_once(write: Callable[[], WriteResult]) -> "Future[WriteResult]":
-    """Carry out a write before anything else happens."""
-    future: Future[WriteResult] = Future()
-    try:
-        future.set_result(write())
-    except Exception as error:  # noqa: BLE001  # as an executor does
-        future.set_exception(error)
-    return future
 
 
 class Rig:
