@@ -6,13 +6,12 @@ import msgspec
 
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.journal.lines import HEADER, Line, bad_payload, decode_line
-from orderflow_recorder.ports.journal import EntryKind, JournalBlock, JournalEntry
+from orderflow_recorder.ports.journal import HEADER_MARK, EntryKind, JournalBlock, JournalEntry
 
 LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
-DAMAGE: Final = (ValueError, RecursionError, msgspec.MsgspecError)
+_DAMAGE: Final = (ValueError, RecursionError, msgspec.MsgspecError)
 """What decoding a line that is none may raise."""
 _KEPT_OF_A_LONGER_LINE_BYTES: Final = 1 << 16
-HEADER_MARK: Final = f'"{HEADER}"'.encode()
 
 
 class EntryDecoder:
@@ -73,7 +72,7 @@ class EntryDecoder:
                 reason = f"expected a line of at most {LONGEST_LINE_BYTES:,} bytes"
                 entries.append(_corrupt(line, start, end, reason))
                 dropped = 0
-            elif HEADER_MARK in line and (header := _header(line)) is not None:
+            elif (header := _header(line)) is not None:
                 context = header  # of files that somebody put together
             else:
                 entries.append(_entry(line, start, end, *context))
@@ -122,7 +121,7 @@ def _header(text: bytes) -> tuple[str, str] | None:
         return None
     try:
         line = decode_line(text)
-    except DAMAGE:
+    except _DAMAGE:
         return None
     return (line.instance, line.run) if line.k == HEADER else None
 
@@ -143,7 +142,7 @@ def _entry(text: bytes, start: Position, end: Position, instance: str, run_id: s
                 connection=line.c,
             )
         return _rarer_entry(line, text, start, end, instance, run_id)
-    except DAMAGE as error:
+    except _DAMAGE as error:
         return _corrupt(text, start, end, str(error))
 
 

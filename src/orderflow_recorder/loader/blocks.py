@@ -5,7 +5,6 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Record
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.ports.journal import JournalBlock, JournalEntry, JournalReader
@@ -65,7 +64,7 @@ def first_lines(block: JournalBlock, lines: int, size: int) -> tuple[JournalBloc
     cut = text.rfind(b"\n", 0, size) + 1 or text.find(b"\n") + 1
     if text.count(b"\n", 0, cut) > lines:
         cut = len(text) - len(text.split(b"\n", lines)[-1])
-    return _cut(block, cut) if 0 < cut < len(text) else (block, None)
+    return block.cut(cut) if 0 < cut < len(text) else (block, None)
 
 
 def entry_of(record: Record, origin: Origin, parser: TolerantParser, reader: JournalReader) -> JournalEntry | None:
@@ -79,12 +78,4 @@ def _halves(block: JournalBlock) -> tuple[JournalBlock, JournalBlock] | None:
     """Return the block in two parts of about the same size; none where it is one line."""
     text, middle = block.text, len(block.text) // 2
     cut = text.rfind(b"\n", 0, middle) + 1 or text.find(b"\n", middle) + 1
-    return _cut(block, cut) if 0 < cut < len(text) else None
-
-
-def _cut(block: JournalBlock, size: int) -> tuple[JournalBlock, JournalBlock]:
-    place = Position(block.start.segment, block.start.offset + size)
-    return (
-        msgspec.structs.replace(block, end=place, text=block.text[:size]),
-        msgspec.structs.replace(block, start=place, text=block.text[size:]),
-    )
+    return block.cut(cut) if 0 < cut < len(text) else None

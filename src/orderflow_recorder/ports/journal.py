@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -10,6 +10,9 @@ from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.ports.venue import RestAnswer
+
+HEADER_MARK: Final = b'"header"'
+"""In the first line of each segment, and hardly in another."""
 
 
 class EntryKind(StrEnum):
@@ -78,7 +81,15 @@ class JournalBlock(msgspec.Struct, frozen=True, gc=False):
     @property
     def whole(self) -> bool:
         """Say whether it must be decoded as it is: a line that was cut or a header between lines concerns the rest."""
-        return self.dropped_bytes > 0 or b'"header"' in self.text
+        return self.dropped_bytes > 0 or HEADER_MARK in self.text
+
+    def cut(self, size: int) -> "tuple[JournalBlock, JournalBlock]":
+        """Return the lines in the first ``size`` bytes, and the others; not for a block that is `whole`."""
+        place = Position(self.start.segment, self.start.offset + size)
+        return (
+            msgspec.structs.replace(self, end=place, text=self.text[:size]),
+            msgspec.structs.replace(self, start=place, text=self.text[size:]),
+        )
 
 
 class JournalWriter(Protocol):

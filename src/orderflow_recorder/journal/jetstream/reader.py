@@ -150,8 +150,4 @@ def _split(block: JournalBlock, max_bytes: int) -> tuple[JournalBlock, JournalBl
     cut = block.text.find(b"\n", max_bytes - 1) + 1
     if block.whole or cut in {0, len(block.text)}:
         return block, None
-    middle = Position(block.start.segment, block.start.offset + cut)
-    return (
-        msgspec.structs.replace(block, end=middle, text=block.text[:cut]),
-        msgspec.structs.replace(block, start=middle, text=block.text[cut:]),
-    )
+    return block.cut(cut)
