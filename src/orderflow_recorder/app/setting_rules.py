@@ -36,8 +36,9 @@ _KINDS: Final = {
     "depth": (StreamKind.DEPTH, StreamKind.PARTIAL_DEPTH),
     "extra": (StreamKind.BOOK_TICKER, StreamKind.MARK_PRICE, StreamKind.FORCE_ORDER),
 }
-_LATER: Final = ("ARCHIVE_URL", "API_KEY", "PORT")
+_LATER: Final = ("ARCHIVE_URL",)
 """Public names of settings that this version does not read."""
+_SHORTEST_KEY: Final = 16
 SECRET: Final = ("DB_URL", "JOURNAL_URL", "API_KEY", "ARCHIVE_URL")
 _SIMILAR: Final = 0.8
 _EXPECTED: Final = {
@@ -71,6 +72,15 @@ def _json_list(text: str) -> object:
     except ValueError:
         msg = 'expected a comma list such as a,b or a JSON list such as ["a","b"]'
         raise ValueError(msg) from None
+
+
+def split_keys(value: object) -> tuple[str, ...]:
+    """Return keys that cannot be guessed; the error quotes none of them."""
+    keys = split_list(value)
+    if not all(len(key) >= _SHORTEST_KEY and key.isascii() and key.isprintable() and " " not in key for key in keys):
+        msg = f"expected keys of at least {_SHORTEST_KEY} ASCII characters without blanks, got another one"
+        raise ValueError(msg)
+    return keys
 
 
 def split_symbols(value: object) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from orderflow_recorder.ports.crashpoint import CrashPoint
 from orderflow_recorder.postgres.connection import normalise_url
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_list)]
+Keys: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_keys)]
 Numbers: TypeAlias = Annotated[tuple[int, ...], NoDecode, BeforeValidator(rules.split_list)]
 Symbols: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(rules.split_symbols)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
@@ -90,6 +91,14 @@ class Settings(BaseSettings):
     ws_streams_per_socket: Annotated[int, Field(ge=1, le=1024)] = 200
     snapshot_refresh_s: Annotated[float, Field(ge=1)] = 3600
     insecure_tls: bool = False
+
+    api_key: Annotated[Keys, Field(repr=False)] = ()
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    api_rate_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
+    api_cors_origins: Names = ()
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    port_host: str = "127.0.0.1"
 
     compress_after: Annotated[str, BeforeValidator(check_compress_after)] = ""
     retain_trades: Duration = ""
