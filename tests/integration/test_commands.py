@@ -101,6 +101,11 @@ def test_a_recorders_life_with_the_embedded_postgres(tmp_path: Path, simulator: 
                 within_s=WITHIN_S,
                 what="the loader goes on",
             )
+            wait_until(
+                lambda: recorder.health("loader-postgres")["figures"]["lag_seconds"] < 1,
+                within_s=WITHIN_S,
+                what="the loader has caught up",
+            )
             assert recorder.stop(within_s=10) == 0
             assert recorder.output().splitlines()[-1].endswith("stopped")
         journal = tmp_path / "data" / "journal" / "main"

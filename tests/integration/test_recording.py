@@ -119,6 +119,8 @@ def test_killing_the_whole_recorder_loses_nothing_that_was_journaled(tmp_path: P
             for pid in children:
                 wait_until(partial(is_gone, pid), within_s=15, what="the children notice and end")
         with RecorderProgram(tmp_path, environment) as recorder:
+            # The capture may be over before the second one is there to be stopped.
+            wait_until(lambda: "loading from" in recorder.output(), within_s=60, what="the second recorder runs")
             simulator.wait_finished(within_s=120)
             assert recorder.stop(within_s=10) == 0
             assert_exact(database_url, Expected.of(*recorder.journal()))
