@@ -41,8 +41,8 @@ def test_rows_of_compressed_chunks_are_counted_apart(connection: psycopg.Connect
         "SELECT compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass) "
         "FROM timescaledb_information.chunks WHERE hypertable_name = 'trades'"
     )
-    day = 24 * 3600 * 10**9
-    write(database_url, [records.trade(n, trade_time=records.NOON + day) for n in range(2001, 2501)])
+    far = 50 * 365 * 24 * 3600 * 10**9  # in a future that no policy, which may run at any moment, compresses
+    write(database_url, [records.trade(n, trade_time=records.NOON + far) for n in range(2001, 2501)])
     connection.execute("ANALYZE")
     (trades,) = [one for one in read_storage(connection) if one.table == "trades"]
     assert (trades.rows, trades.compressed_rows) == (2500, 2000)
