@@ -81,7 +81,7 @@ class PackedLevels:
     def texts(self) -> Texts:
         """Return all of them, the best level first."""
         keys, quantities = self._keys, self._quantities
-        asks = int(np.searchsorted(keys, 0))
+        asks = int(keys.searchsorted(0))
         return (
             texts_of(~keys[:asks], self._price_decimals),
             texts_of(quantities[:asks], self._quantity_decimals),
@@ -97,15 +97,15 @@ class PackedLevels:
     def _places(self, keys: _Numbers) -> NDArray[np.intp]:
         """Return where these levels are, the new ones among them put in."""
         known = self._keys
-        places = np.searchsorted(known, keys)
+        places = known.searchsorted(keys)
         is_new = known.take(places, mode="clip") != keys if len(known) else np.ones(len(keys), np.bool)
         if not is_new.any():
             return places
         new = np.unique(keys[is_new])
-        before = np.searchsorted(known, new)
+        before = known.searchsorted(new)
         self._keys = np.insert(known, before, new)
         self._quantities = np.insert(self._quantities, before, 0)
-        return places + np.searchsorted(new, keys)
+        return places + new.searchsorted(keys)
 
 
 def numbers_of(text: str, decimals: int) -> _Numbers | None:
