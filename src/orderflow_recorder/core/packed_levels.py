@@ -105,7 +105,8 @@ class PackedLevels:
         before = known.searchsorted(new)
         self._keys = np.insert(known, before, new)
         self._quantities = np.insert(self._quantities, before, 0)
-        return places + new.searchsorted(keys)
+        places += new.searchsorted(keys)
+        return places
 
 
 def numbers_of(text: str, decimals: int) -> _Numbers | None:

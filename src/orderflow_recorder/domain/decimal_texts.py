@@ -2,7 +2,7 @@
 
 from abc import ABCMeta
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import overload
 
 import msgspec
 
@@ -11,7 +11,9 @@ class _Meta(msgspec.StructMeta, ABCMeta):
     """Of a struct that is a `Sequence`."""
 
 
-class DecimalTexts(msgspec.Struct, Sequence[str], metaclass=_Meta, gc=False, eq=False):
+class DecimalTexts(  # noqa: PLW1641  # what is equal to a list has no hash
+    msgspec.Struct, Sequence[str], metaclass=_Meta, gc=False, eq=False
+):
     """Decimal texts with a comma between them; the texts themselves are made for whoever asks.
 
     Equal to any sequence of the same texts.
@@ -43,8 +45,6 @@ class DecimalTexts(msgspec.Struct, Sequence[str], metaclass=_Meta, gc=False, eq=
         if isinstance(other, DecimalTexts):
             return self.text == other.text
         return self._split() == list(other) if isinstance(other, Sequence) and not isinstance(other, str) else False
-
-    __hash__: Any = None
 
     def __repr__(self) -> str:
         """Show them as a list does."""
