@@ -174,7 +174,7 @@ def test_a_wrong_quantity_in_a_diff_is_found_by_the_next_snapshot(
     assert isinstance(diff, DepthDiff)
     venue.published.append(venue.snapshot(60))
     assert check(market, venue.published)[0] is None
-    bids, asks = diff.bid_quantities.copy(), diff.ask_quantities.copy()
+    bids, asks = list(diff.bid_quantities), list(diff.ask_quantities)
     side = data.draw(st.sampled_from([one for one in (bids, asks) if one]))
     number = data.draw(st.integers(0, len(side) - 1))
     side[number] = str(int(side[number]) + 1)

@@ -139,7 +139,7 @@ def _reason_against(record: Record) -> str | None:
     for field, value in msgspec.structs.asdict(record).items():
         if not _DECIMAL_FIELD.fullmatch(field) or value is None:
             continue
-        texts = value if isinstance(value, list) else [value]
+        texts = [value] if isinstance(value, str) else value
         for text in texts:
             if not _DECIMAL.fullmatch(text):
                 return f"{field}: expected a decimal number, got {text!r}"

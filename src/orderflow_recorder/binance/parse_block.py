@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Raw, field
 from msgspec.json import Decoder
 
+from orderflow_recorder.binance.block_values import BlockValues
 from orderflow_recorder.binance.inspect import DECODE_ERRORS
-from orderflow_recorder.binance.levels import split_levels_text
 from orderflow_recorder.binance.names import Source, resolve
 from orderflow_recorder.binance.payloads import COIN_MARGINED, READINGS
-from orderflow_recorder.binance.values import MILLISECONDS_BELOW, check_decimals, is_zero, to_ns
+from orderflow_recorder.binance.values import MILLISECONDS_BELOW, is_zero, to_ns
 from orderflow_recorder.binance.wire import (
     AggTradeWire,
     BookWire,
@@ -92,7 +92,7 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
         market: The same as the source's.
         symbol: The same.
         wire: The type its payloads must have.
-        build: Returns the record of a payload, and adds its numbers to those that are checked together.
+        build: Returns the record of a payload, and adds what is looked at for all together to the last argument.
     """
 
     source: Source
@@ -102,7 +102,7 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
     build: "_Build"
 
 
-_Build: TypeAlias = Callable[[_Known, Any, int, list[str]], MarketRecord | None]
+_Build: TypeAlias = Callable[[_Known, Any, int, BlockValues], MarketRecord | None]
 
 
 class _UnfitError(Exception):
@@ -139,7 +139,7 @@ class BlockParser:
 
     def _records(self, lines: list[_Line[Any]]) -> list[MarketRecord]:
         spot, usdm, records = self._spot, self._usdm, list[MarketRecord]()
-        numbers: list[str] = []
+        values = BlockValues()
         for line in lines:  # the loop that every record passes
             frame = line.frame
             known = (spot if line.market is Market.SPOT else usdm).get(frame.stream)
@@ -148,10 +148,10 @@ class BlockParser:
             data = frame.data
             if type(data) is not known.wire:
                 raise _UnfitError
-            record = known.build(known, data, line.receive_time, numbers)
+            record = known.build(known, data, line.receive_time, values)
             if record is not None:
                 records.append(record)
-        check_decimals(numbers)
+        values.settle()
         return records
 
     def _meet(self, market: Market, stream: str) -> _Known:
@@ -181,14 +181,15 @@ def _decode(text: bytes) -> list[_Line[Any]]:
     return [line for sort in sorts for line in islice(decoded[sort], 1)]
 
 
-def _nothing(_known: _Known, _data: Any, _receive_time: int, _numbers: list[str]) -> None:  # noqa: ANN401  # any payload
+def _nothing(_known: _Known, _data: Any, _receive_time: int, _values: BlockValues) -> None:  # noqa: ANN401  # any payload
     """Leave a stream to another shard."""
 
 
-def _agg_trade(known: _Known, data: AggTradeWire, receive_time: int, numbers: list[str]) -> AggTrade | None:
+def _agg_trade(known: _Known, data: AggTradeWire, receive_time: int, values: BlockValues) -> AggTrade | None:
     if data.symbol != known.symbol:
         raise _UnfitError
-    price, quantity = numbers[len(numbers) :] = data.price, data.quantity
+    price, quantity = data.price, data.quantity
+    values.numbers.extend((price, quantity))
     if data.security_type == COIN_MARGINED:
         return None
     trade_time, event_time = data.trade_time, data.event_time
@@ -207,10 +208,11 @@ def _agg_trade(known: _Known, data: AggTradeWire, receive_time: int, numbers: li
     )
 
 
-def _trade(known: _Known, data: TradeWire, receive_time: int, numbers: list[str]) -> Trade | SpentTradeId | None:
+def _trade(known: _Known, data: TradeWire, receive_time: int, values: BlockValues) -> Trade | SpentTradeId | None:
     if data.symbol != known.symbol:
         raise _UnfitError
-    price, quantity = numbers[len(numbers) :] = data.price, data.quantity
+    price, quantity = data.price, data.quantity
+    values.numbers.extend((price, quantity))
     if data.security_type == COIN_MARGINED:
         return None
     market, trade_time, event_time = known.market, to_ns(data.trade_time), to_ns(data.event_time)
@@ -229,7 +231,7 @@ def _trade(known: _Known, data: TradeWire, receive_time: int, numbers: list[str]
     )
 
 
-def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]) -> DepthDiff | None:
+def _diff(known: _Known, data: _DepthWire, receive_time: int, values: BlockValues) -> DepthDiff | None:
     previous, transaction_time = data.previous_final_update_id, data.transaction_time
     if data.symbol != known.symbol or data.first_update_id > data.final_update_id:
         raise _UnfitError
@@ -237,7 +239,7 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
         previous = transaction_time = None
     elif previous is None or transaction_time is None:
         raise _UnfitError
-    columns = split_levels_text(bytes(data.bids), bytes(data.asks))
+    bids, asks = values.levels.add(data.bids), values.levels.add(data.asks)
     if data.security_type == COIN_MARGINED:
         return None
     return DepthDiff(
@@ -249,15 +251,16 @@ def _diff(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str
         to_ns(data.event_time),
         None if transaction_time is None else to_ns(transaction_time),
         receive_time,
-        *columns,
+        *bids,
+        *asks,
         known.source.name,
     )
 
 
-def _top(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]) -> BookTop | None:
+def _top(known: _Known, data: _DepthWire, receive_time: int, values: BlockValues) -> BookTop | None:
     if data.symbol != known.symbol or data.transaction_time is None or data.previous_final_update_id is None:
         raise _UnfitError
-    columns = split_levels_text(bytes(data.bids), bytes(data.asks))
+    bids, asks = values.levels.add(data.bids), values.levels.add(data.asks)
     if data.security_type == COIN_MARGINED:
         return None
     return BookTop(
@@ -267,12 +270,13 @@ def _top(known: _Known, data: _DepthWire, receive_time: int, _numbers: list[str]
         "stream",
         to_ns(data.event_time),
         receive_time,
-        *columns,
+        *bids,
+        *asks,
         known.source.name,
     )
 
 
-def _other(known: _Known, data: Any, receive_time: int, _numbers: list[str]) -> MarketRecord | None:  # noqa: ANN401  # any payload
+def _other(known: _Known, data: Any, receive_time: int, _values: BlockValues) -> MarketRecord | None:  # noqa: ANN401  # any payload
     return READINGS[known.market, known.source.kind].build(known.source, data, receive_time)
 
 

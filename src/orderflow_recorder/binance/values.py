@@ -17,7 +17,7 @@ _YEAR_2200_S: Final = 7_258_118_400
 MILLISECONDS_BELOW: Final = _YEAR_2200_S * 1_000
 """A positive time below it is certainly one in milliseconds."""
 
-_MAX_CHARACTERS: Final = 16_000
+MAX_CHARACTERS: Final = 16_000
 """``numeric`` holds 131,072 digits before and 16,383 after the point."""
 
 _DIGITS: Final = r"[0-9]++\.?+[0-9]*+|\.[0-9]++"
@@ -55,8 +55,8 @@ def check_decimals(values: Sequence[str]) -> None:
     text = ",".join(values) + ","
     if not are_decimals(text.encode("utf-8", "replace"), len(values)):
         _match_values(text, values)
-    if len(text) > _MAX_CHARACTERS and max(map(len, values)) > _MAX_CHARACTERS:
-        message = f"expected decimal text of at most {_MAX_CHARACTERS} characters, received {max(map(len, values))}"
+    if len(text) > MAX_CHARACTERS and max(map(len, values)) > MAX_CHARACTERS:
+        message = f"expected decimal text of at most {MAX_CHARACTERS} characters, received {max(map(len, values))}"
         raise FrameError(message)
 
 
@@ -92,7 +92,7 @@ def check_signed_decimal(value: str | None) -> str | None:
     """Return ``value``, which may have a sign, checked; none where it is absent or empty."""
     if not value:
         return None
-    if _match_signed(value) is None or len(value) > _MAX_CHARACTERS:
+    if _match_signed(value) is None or len(value) > MAX_CHARACTERS:
         message = f"expected signed decimal text, received {printable(value)!r}"
         raise FrameError(message)
     return value

@@ -1,7 +1,7 @@
 """``heal``: fetch what is missing, now."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -11,11 +11,12 @@ from rich.table import Table
 
 from orderflow_recorder.app.admin import configure_logs
 from orderflow_recorder.app.completeness import existing_database
-from orderflow_recorder.app.heal import Healing
-from orderflow_recorder.app.heal import heal as run_heal
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.cli.ledger_options import MarketOption, StreamOption, SymbolOption, parse_time, print_table
 from orderflow_recorder.postgres.ledger_reads import Filter
+
+if TYPE_CHECKING:
+    from orderflow_recorder.app.heal import Healing
 
 EXAMPLES: Final = """
 [bold]Examples[/bold]
@@ -52,6 +53,8 @@ def heal(
     ] = None,
 ) -> None:
     """Fetch missing trades and aggregate trades from the venue; exit code 1 if gaps stay open."""
+    from orderflow_recorder.app.heal import heal as run_heal  # noqa: PLC0415  # numpy, with which blocks are parsed, takes its time
+
     settings = load_settings()
     configure_logs(settings, "heal")
     columns = (TextColumn("healing"), BarColumn(), MofNCompleteColumn(), TextColumn("ids"), TimeRemainingColumn())
@@ -79,7 +82,7 @@ def heal(
         raise typer.Exit(1)
 
 
-def _table(done: Healing) -> Table:
+def _table(done: "Healing") -> Table:
     table = Table("market", "symbol", "stream", title="healed")
     for name in ("gaps", "ids missing", "healed", "unrecoverable", "still open"):
         table.add_column(name, justify="right")

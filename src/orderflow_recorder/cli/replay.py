@@ -1,7 +1,7 @@
 """``replay``: journals and captures into a database, again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,9 +9,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Column, Table
 
 from orderflow_recorder.app.admin import configure_logs, running_database
-from orderflow_recorder.app.replay import Replayed, size_of
-from orderflow_recorder.app.replay import replay as load
 from orderflow_recorder.app.settings import load_settings
+
+if TYPE_CHECKING:
+    from orderflow_recorder.app.replay import Replayed
 
 
 def replay(
@@ -22,6 +23,9 @@ def replay(
     db_url: Annotated[str, typer.Option(help="Instead of DB_URL.", show_default=False)] = "",
 ) -> None:
     """Load journals or captures into the database; rows that are there already stay as they are."""
+    from orderflow_recorder.app.replay import replay as load  # noqa: PLC0415  # numpy, with which blocks are parsed, takes its time
+    from orderflow_recorder.app.replay import size_of  # noqa: PLC0415  # same
+
     settings = load_settings(db_url=db_url) if db_url else load_settings()
     configure_logs(settings, "replay")
     sizes = {path: size_of(path) for path in paths}
@@ -38,7 +42,7 @@ def replay(
     Console().print(_table(done))
 
 
-def _table(done: list[Replayed]) -> Table:
+def _table(done: "list[Replayed]") -> Table:
     table = Table(Column("path", overflow="fold"), title="replayed")
     for name in ("rows inserted", "duplicates", "unparsable", "refused"):
         table.add_column(name, justify="right")

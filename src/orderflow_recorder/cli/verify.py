@@ -12,7 +12,6 @@ from rich.table import Table
 from orderflow_recorder.app.admin import configure_logs
 from orderflow_recorder.app.completeness import existing_database
 from orderflow_recorder.app.settings import load_settings
-from orderflow_recorder.app.verify import verify as prove
 from orderflow_recorder.app.verify_report import CounterExample, StreamReport, Verdict, Verification
 from orderflow_recorder.cli.ledger_options import MarketOption, SymbolOption, print_table
 from orderflow_recorder.postgres.ledger_reads import Filter
@@ -46,6 +45,8 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Prove that each id is one row or in one gap, and that books agree with the venue's; exit code 1 if not."""
+    from orderflow_recorder.app.verify import verify as prove  # noqa: PLC0415  # numpy, with which blocks are parsed, takes its time
+
     settings = load_settings()
     configure_logs(settings, "verify")
     terminal = Console(stderr=True)

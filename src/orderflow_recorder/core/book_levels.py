@@ -1,22 +1,25 @@
-"""The levels of one local book as texts: what every diff passes through while recording.
+"""The levels of one local book: what every diff passes through while recording.
 
-Two dicts, quantity text by price text, take a diff without looking at a single level; quantities of
-zero stay in until the next checkpoint drops them. That a price has one text holds as long as a symbol's
-prices have the same number of decimals. That may change (a new tick size, another source): the first
-price of each side of a diff is looked at, and all texts are brought to one form where it differs. A
-checkpoint notices whatever got past that.
+A book waits: its diffs are kept as they came, some dozens of them, until there are enough or somebody asks, and then
+all are taken at once, into packed sides (`core.packed_levels`). Where levels cannot be packed, the sides are two dicts,
+quantity text by price text, and each diff goes in as it comes, until a checkpoint can pack them again. Nobody can tell
+the two apart by what they say. Quantities of zero stay in until the next checkpoint drops them.
+
+The first price of each side of a diff is looked at when it comes: where the number of decimals is not the book's
+(a new tick size, another source), all texts are brought to one form. A checkpoint notices whatever got past that.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import compress, groupby
 from typing import Final
 
 import msgspec
 
+from orderflow_recorder.core.level_texts import decimals_of, difference, in_order, padded, widened
 from orderflow_recorder.core.order_book import depth_ids
+from orderflow_recorder.core.packed_levels import PackedLevels, Texts
 from orderflow_recorder.core.sequencing import Bridge, Verdict, bridge, judge
-from orderflow_recorder.domain.errors import OrderflowError
+from orderflow_recorder.domain.decimal_texts import DecimalTexts, joined
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import BookSnapshot, DecimalText, DepthDiff
 
@@ -24,13 +27,9 @@ CHECKPOINT: Final = "checkpoint"
 
 _VERDICTS: Final = {Bridge.BEFORE: Verdict.STALE, Bridge.SPANS: Verdict.NEXT, Bridge.AFTER: Verdict.GAP}
 
-
-class AmbiguousPriceError(OrderflowError):
-    """Texts in a book are, or look like, the same price, so that nobody knows which of the quantities holds."""
-
-    def __init__(self, prices: Iterable[DecimalText]) -> None:
-        """Name them."""
-        super().__init__(f"expected one text for each price, received {', '.join(sorted(prices))}")
+_WAITING_CHANGES: Final = 8192
+_CHANGES_A_DIFF: Final = 32
+"""A diff without levels takes as much memory as one change takes, times this."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -52,8 +51,6 @@ class BookLevels:
         last_update_id: Id of the base, or final id of the last diff applied.
         changes: Changes of levels since the base or the last checkpoint.
         due: How many of them make a checkpoint due.
-        bids: Quantity text by price text, zeros included.
-        asks: The same.
         known_bid: The book is complete down to this price.
         known_ask: The book is complete up to this price.
         decimals: Of every price.
@@ -73,13 +70,29 @@ class BookLevels:
         self.last_update_id = base.last_update_id
         self.changes = 0
         self.due = self._due(len(base.bid_prices) + len(base.ask_prices))
-        self.bids = dict(zip(base.bid_prices, base.bid_quantities, strict=True))
-        self.asks = dict(zip(base.ask_prices, base.ask_quantities, strict=True))
+        self._packed: PackedLevels | None = None
+        self._waiting: list[Texts] = []
+        self._waiting_changes = 0
+        self._bids = dict(zip(base.bid_prices, base.bid_quantities, strict=True))
+        self._asks = dict(zip(base.ask_prices, base.ask_quantities, strict=True))
         self.known_bid = base.known_bid or base.bid_prices[-1]
         self.known_ask = base.known_ask or base.ask_prices[-1]
-        found = {_decimals(price) for side in (self.bids, self.asks) for price in side}
+        found = {decimals_of(price) for side in (self._bids, self._asks) for price in side}
         self.decimals = min(found)
         self._widen(max(found))
+        self._pack()
+
+    @property
+    def bids(self) -> Mapping[DecimalText, DecimalText]:
+        """Quantity text by price text, zeros included."""
+        self._settle()
+        return self._bids if self._packed is None else self._packed.unpacked()[0]
+
+    @property
+    def asks(self) -> Mapping[DecimalText, DecimalText]:
+        """The same of the asks."""
+        self._settle()
+        return self._asks if self._packed is None else self._packed.unpacked()[1]
 
     def follows(self, diff: DepthDiff) -> Verdict:
         """Say how ``diff`` stands to this book."""
@@ -103,20 +116,31 @@ class BookLevels:
         Raises:
             AmbiguousPriceError: Its prices have more decimals than the book's, where two texts then are one price.
         """
-        prices = diff.bid_prices
-        if prices:
-            if _decimals(prices[0]) != self.decimals:
-                prices = self._unify(prices)
-            self.bids.update(zip(prices, diff.bid_quantities, strict=True))
-            self.changes += len(prices)
-        prices = diff.ask_prices
-        if prices:
-            if _decimals(prices[0]) != self.decimals:
-                prices = self._unify(prices)
-            self.asks.update(zip(prices, diff.ask_quantities, strict=True))
-            self.changes += len(prices)
+        if self._packed is not None and self._has_our_decimals(diff):
+            self._keep(diff)
+        else:
+            self._unpack()
+            self._take_texts(diff.bid_prices, diff.bid_quantities, diff.ask_prices, diff.ask_quantities)
+            self.changes += len(diff.bid_prices) + len(diff.ask_prices)
         self.last_update_id = diff.final_update_id
         self._chained = True
+
+    def apply_run(self, diffs: Sequence[DepthDiff]) -> int:
+        """Take diffs, one after another, as long as nothing is to be done but to keep them (hot path).
+
+        Returns:
+            How many were taken: up to the one that makes a checkpoint due, or to one that `apply` must look at.
+        """
+        if self._packed is None or not self._chained:
+            return 0
+        for taken, diff in enumerate(diffs):
+            if not self.is_next(diff) or not self._has_our_decimals(diff):
+                return taken
+            self._keep(diff)
+            self.last_update_id = diff.final_update_id
+            if self.changes >= self.due:
+                return taken + 1
+        return len(diffs)
 
     def cut(self, receive_time: int) -> BookSnapshot:
         """Return a checkpoint, drop the zeros, and begin to count anew.
@@ -127,20 +151,29 @@ class BookLevels:
         Raises:
             AmbiguousPriceError: Two texts are the same price.
         """
-        self.bids = {price: self.bids[price] for price in reversed(_in_order(self.bids, self.decimals))}
-        self.asks = {price: self.asks[price] for price in _in_order(self.asks, self.decimals)}
+        self._settle()
+        if self._packed is None:
+            self._bids = {price: self._bids[price] for price in reversed(in_order(self._bids, self.decimals))}
+            self._asks = {price: self._asks[price] for price in in_order(self._asks, self.decimals)}
+            bids, asks = self._bids, self._asks
+            texts = ",".join(bids), ",".join(bids.values()), ",".join(asks), ",".join(asks.values())
+            self._pack()
+        else:
+            self._packed.drop_zeros()
+            texts = self._packed.texts()
+        columns = [DecimalTexts(text) for text in texts]
         self.changes = 0
-        self.due = self._due(len(self.bids) + len(self.asks))
+        self.due = self._due(len(columns[0]) + len(columns[2]))
         return BookSnapshot(
             market=self._market,
             symbol=self._symbol,
             last_update_id=self.last_update_id,
             source=CHECKPOINT,
             receive_time=receive_time,
-            bid_prices=list(self.bids),
-            bid_quantities=list(self.bids.values()),
-            ask_prices=list(self.asks),
-            ask_quantities=list(self.asks.values()),
+            bid_prices=columns[0],
+            bid_quantities=columns[1],
+            ask_prices=columns[2],
+            ask_quantities=columns[3],
             known_bid=self.known_bid,
             known_ask=self.known_ask,
         )
@@ -151,18 +184,20 @@ class BookLevels:
         Returns:
             A level that the two see differently, in words; then nothing was added.
         """
+        self._unpack()
+        other._unpack()  # noqa: SLF001  # of the same class
         self._widen(other.decimals)
-        other._widen(self.decimals)  # noqa: SLF001  # of the same class
+        other._widen(self.decimals)  # noqa: SLF001  # as above
         ours_bid, ours_ask = Decimal(self.known_bid), Decimal(self.known_ask)
         bid, ask = Decimal(other.known_bid), Decimal(other.known_ask)
-        wrong = _difference(self.bids, other.bids, lambda price: price >= ours_bid, lambda price: price >= bid)
+        wrong = difference(self._bids, other.bids, lambda price: price >= ours_bid, lambda price: price >= bid)
         if wrong is not None:
             return f"bid {wrong}"
-        wrong = _difference(self.asks, other.asks, lambda price: price <= ours_ask, lambda price: price <= ask)
+        wrong = difference(self._asks, other.asks, lambda price: price <= ours_ask, lambda price: price <= ask)
         if wrong is not None:
             return f"ask {wrong}"
-        self.bids = other.bids | self.bids
-        self.asks = other.asks | self.asks
+        self._bids = {**other.bids, **self._bids}
+        self._asks = {**other.asks, **self._asks}
         self.known_bid = other.known_bid if bid < ours_bid else self.known_bid
         self.known_ask = other.known_ask if ask > ours_ask else self.known_ask
         return None
@@ -170,105 +205,78 @@ class BookLevels:
     def _due(self, levels: int) -> int:
         return max(self._pace.changes, self._pace.per_level * levels)
 
+    def _has_our_decimals(self, diff: DepthDiff) -> bool:
+        """Say whether the first price of each side has as many decimals as the book's prices (hot path)."""
+        decimals = self.decimals
+        return _begins_with(decimals, diff.bid_prices) and _begins_with(decimals, diff.ask_prices)
+
+    def _keep(self, diff: DepthDiff) -> None:
+        """Let a diff wait (hot path)."""
+        bids, asks = joined(diff.bid_prices), joined(diff.ask_prices)
+        changes = (bids.count(",") + 1 if bids else 0) + (asks.count(",") + 1 if asks else 0)
+        self.changes += changes
+        self._waiting.append((bids, joined(diff.bid_quantities), asks, joined(diff.ask_quantities)))
+        self._waiting_changes += changes + _CHANGES_A_DIFF
+        if self._waiting_changes >= _WAITING_CHANGES:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take the diffs that wait."""
+        waiting, self._waiting, self._waiting_changes = self._waiting, [], 0
+        if self._packed is None or not waiting:
+            return
+        bid_prices, bid_quantities, ask_prices, ask_quantities = (
+            ",".join(filter(None, column)) for column in zip(*waiting, strict=True)
+        )
+        if not self._packed.take((bid_prices, bid_quantities, ask_prices, ask_quantities)):
+            self._unpack()
+            for texts in waiting:
+                self._take_texts(*map(DecimalTexts, texts))
+
+    def _take_texts(
+        self,
+        bid_prices: Sequence[DecimalText],
+        bid_quantities: Sequence[DecimalText],
+        ask_prices: Sequence[DecimalText],
+        ask_quantities: Sequence[DecimalText],
+    ) -> None:
+        """Take the levels of a diff into the dicts."""
+        if not _begins_with(self.decimals, bid_prices):
+            bid_prices = self._unify(bid_prices)
+        self._bids.update(zip(bid_prices, bid_quantities, strict=True))
+        if not _begins_with(self.decimals, ask_prices):
+            ask_prices = self._unify(ask_prices)
+        self._asks.update(zip(ask_prices, ask_quantities, strict=True))
+
+    def _unpack(self) -> None:
+        self._settle()
+        if self._packed is not None:
+            self._bids, self._asks = self._packed.unpacked()
+            self._packed = None
+
+    def _pack(self) -> None:
+        """Pack the levels, if they can be."""
+        self._packed = PackedLevels.pack(self._bids, self._asks, self.decimals)
+        if self._packed is not None:
+            self._bids, self._asks = {}, {}
+
     def _unify(self, prices: Sequence[DecimalText]) -> list[DecimalText]:
         """Return ``prices`` with the book's number of decimals, which grows to theirs if they have more."""
-        self._widen(max(map(_decimals, prices)))
+        self._widen(max(map(decimals_of, prices)))
         return [padded(price, self.decimals) for price in prices]
 
     def _widen(self, decimals: int) -> None:
         if decimals > self.decimals:
             self.decimals = decimals
-            self.bids = _widened(self.bids, decimals)
-            self.asks = _widened(self.asks, decimals)
+            self._bids = widened(self._bids, decimals)
+            self._asks = widened(self._asks, decimals)
 
 
-def is_zero(quantity: DecimalText) -> bool:
-    """Return whether a level of this quantity is none."""
-    return not quantity.strip("0.")
-
-
-def _decimals(price: DecimalText) -> int:
-    return len(price) - 1 - price.index(".") if "." in price else 0
-
-
-def padded(price: DecimalText, decimals: int) -> DecimalText:
-    """Return ``price`` with so many decimals, of which it has no more."""
-    missing = decimals - _decimals(price)
-    if not missing:
-        return price
-    return price + "0" * missing if "." in price else f"{price}.{'0' * missing}"
-
-
-def _widened(side: Mapping[DecimalText, DecimalText], decimals: int) -> dict[DecimalText, DecimalText]:
-    widened = {padded(price, decimals): quantity for price, quantity in side.items()}
-    if len(widened) < len(side):
-        raise AmbiguousPriceError(_same(side))
-    return widened
-
-
-def _in_order(side: Mapping[DecimalText, DecimalText], decimals: int) -> list[DecimalText]:
-    """Return the prices of the levels that are not zero, lowest first."""
-    # A float is zero where the text is, down to 323 decimals.
-    there = compress(side, map(float, side.values()))
-    if _are_plain(side, decimals):
-        return sorted(sorted(there), key=len)
-    if len(set(map(Decimal, side))) < len(side):
-        raise AmbiguousPriceError(_same(side))
-    return sorted(there, key=Decimal)
-
-
-def _are_plain(prices: Iterable[DecimalText], decimals: int) -> bool:
-    """Say whether all have so many decimals and no zeros before them.
-
-    Then no two are the same number, and they rank by length and text. Looks at all of a length at once:
-    a tenth of the time that it takes to make numbers of them.
-    """
-    by_length: dict[int, list[DecimalText]] = {}
-    for length, run in groupby(prices, len):
-        by_length.setdefault(length, []).extend(run)
-    for length, some in by_length.items():
-        text = "".join(some)
-        if decimals and text[length - decimals - 1 :: length] != "." * len(some):
-            return False
-        if text.count(".") != len(some) * bool(decimals):
-            return False
-        whole = length - decimals - bool(decimals)
-        if whole < 1 or (whole > 1 and "0" in text[::length]):
-            return False
-    return True
-
-
-def _same(prices: Iterable[DecimalText]) -> list[DecimalText]:
-    """Return the texts of the first price that has several."""
-    first: dict[Decimal, DecimalText] = {}
-    for price in prices:
-        known = first.setdefault(Decimal(price), price)
-        if known != price:
-            return [known, price]
-    return []
-
-
-def _difference(
-    ours: Mapping[DecimalText, DecimalText],
-    theirs: Mapping[DecimalText, DecimalText],
-    we_know: Callable[[Decimal], bool],
-    they_know: Callable[[Decimal], bool],
-) -> str | None:
-    """Return a level that both know and that differs.
-
-    A level that is there is known, wherever it stands: a diff brought it.
-    """
-    for price, quantity in ours.items():
-        other = theirs.get(price)
-        if other == quantity:
-            continue
-        if other is None:
-            wrong = not is_zero(quantity) and they_know(Decimal(price))
-        else:
-            wrong = Decimal(other) != Decimal(quantity)
-        if wrong:
-            return f"{price}: {quantity} here, {other or 'none'} there"
-    for price, quantity in theirs.items():
-        if price not in ours and not is_zero(quantity) and we_know(Decimal(price)):
-            return f"{price}: none here, {quantity} there"
-    return None
+def _begins_with(decimals: int, prices: Sequence[DecimalText]) -> bool:
+    """Say whether the first price, if there is one, has so many decimals (hot path)."""
+    if type(prices) is not DecimalTexts:
+        return not prices or decimals_of(prices[0]) == decimals
+    text = prices.text
+    end = text.find(",")
+    point = text.find(".") if end < 0 else text.find(".", 0, end)
+    return not text or (0 if point < 0 else (end if end >= 0 else len(text)) - 1 - point) == decimals

@@ -22,7 +22,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from orderflow_recorder.core.book_levels import AmbiguousPriceError, BookLevels, Pace
+from orderflow_recorder.core.book_levels import BookLevels, Pace
+from orderflow_recorder.core.level_texts import AmbiguousPriceError
 from orderflow_recorder.core.local_top import LocalTop
 from orderflow_recorder.core.sequencing import Verdict
 from orderflow_recorder.domain.records import BookSnapshot, BookTop, DepthDiff
@@ -117,12 +118,32 @@ class LocalBook:
             if verdict is Verdict.NEXT:
                 return self._apply(book, diff)
         except AmbiguousPriceError as error:
-            self._lose()
-            self._newcomer, self._ahead = None, []
-            return [Remark(f"the local book is dropped until the next snapshot: {error}")]
+            return self._drop(error)
         if verdict is Verdict.GAP:
             self._ahead.append(diff)
         return ()
+
+    def take_diffs(self, diffs: Sequence[DepthDiff]) -> list[Effect]:
+        """Take diffs one after another (hot path)."""
+        effects: list[Effect] = []
+        place = 0
+        while place < len(diffs):
+            book, begin = self._book, place
+            if book is not None and self._top is None and self._newcomer is None and not self._ahead:
+                place += book.apply_run(diffs[place:])
+            if place == begin:
+                effects += self.take_diff(diffs[place])
+                place += 1
+                continue
+            last = diffs[place - 1]
+            if self.newest is None or last.final_update_id > self.newest.final_update_id:
+                self.newest = last
+            if book is not None and book.changes >= book.due:
+                try:
+                    effects.append(book.cut(last.receive_time))
+                except AmbiguousPriceError as error:
+                    effects += self._drop(error)
+        return effects
 
     def _take_slowly(self, diff: DepthDiff) -> Sequence[Effect]:
         """Take a diff while others wait, or a newcomer does."""
@@ -189,6 +210,11 @@ class LocalBook:
     def _look(self, diff: DepthDiff) -> Sequence[BookTop]:
         top = None if self._top is None else self._top.look(diff)
         return () if top is None else (top,)
+
+    def _drop(self, error: AmbiguousPriceError) -> Sequence[Effect]:
+        self._lose()
+        self._newcomer, self._ahead = None, []
+        return [Remark(f"the local book is dropped until the next snapshot: {error}")]
 
     def _lose(self) -> None:
         self._book = None

@@ -6,7 +6,8 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Final, TypeAlias
 
-from orderflow_recorder.core.book_levels import AmbiguousPriceError, BookLevels, is_zero, padded
+from orderflow_recorder.core.book_levels import BookLevels
+from orderflow_recorder.core.level_texts import AmbiguousPriceError, is_zero, padded
 from orderflow_recorder.domain.records import BookTop, DecimalText, DepthDiff
 
 LOCAL: Final = "local"

@@ -5,6 +5,7 @@ decimal text, checked but never converted (`DecimalText`), so that they reach ``
 Each field's doc gives its unit and, in brackets, the venue's key.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -92,10 +93,10 @@ class DepthDiff(msgspec.Struct, frozen=True, gc=False):
     transaction_time: int | None
     """[T], futures only, ns."""
     receive_time: int
-    bid_prices: list[DecimalText]
-    bid_quantities: list[DecimalText]
-    ask_prices: list[DecimalText]
-    ask_quantities: list[DecimalText]
+    bid_prices: Sequence[DecimalText]
+    bid_quantities: Sequence[DecimalText]
+    ask_prices: Sequence[DecimalText]
+    ask_quantities: Sequence[DecimalText]
     stream: str = ""
     """Wire name without the symbol, e.g. ``depth@100ms``; empty in what is read back from a table."""
 
@@ -109,10 +110,10 @@ class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
     source: str
     """``rest`` or ``checkpoint``."""
     receive_time: int
-    bid_prices: list[DecimalText]
-    bid_quantities: list[DecimalText]
-    ask_prices: list[DecimalText]
-    ask_quantities: list[DecimalText]
+    bid_prices: Sequence[DecimalText]
+    bid_quantities: Sequence[DecimalText]
+    ask_prices: Sequence[DecimalText]
+    ask_quantities: Sequence[DecimalText]
     known_bid: DecimalText | None = None
     """The book is complete down to this price; none: to its lowest bid."""
     known_ask: DecimalText | None = None
@@ -130,10 +131,10 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     event_time: int | None
     """None on spot, whose frames carry no time."""
     receive_time: int
-    bid_prices: list[DecimalText]
-    bid_quantities: list[DecimalText]
-    ask_prices: list[DecimalText]
-    ask_quantities: list[DecimalText]
+    bid_prices: Sequence[DecimalText]
+    bid_quantities: Sequence[DecimalText]
+    ask_prices: Sequence[DecimalText]
+    ask_quantities: Sequence[DecimalText]
     stream: str = ""
     """Wire name without the symbol, e.g. ``depth5@100ms``; empty in our own and in what is read back from a table."""
 

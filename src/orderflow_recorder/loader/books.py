@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from heapq import merge
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from loguru import logger
 
@@ -69,17 +69,24 @@ class LocalBooks:
         Raises:
             SinkUnavailableError: As `take`, or from ``settle``.
         """
-        of_books: defaultdict[_Key, list[DepthDiff | BookSnapshot]] = defaultdict(list)
+        of_books: defaultdict[_Key, list[Any]] = defaultdict(list)
+        snapshots = set[_Key]()
         for record in records:
-            if isinstance(record, DepthDiff | BookSnapshot):
+            if type(record) is DepthDiff:
                 of_books[record.market, record.symbol].append(record)
+            elif type(record) is BookSnapshot:
+                of_books[record.market, record.symbol].append(record)
+                snapshots.add((record.market, record.symbol))
         own: list[BookSnapshot | BookTop] = []
         for key, of_book in of_books.items():
-            for place, record in enumerate(of_book):
-                snapshot = isinstance(record, BookSnapshot)
-                if snapshot or key not in self._books:
+            begin = 0
+            for place, record in enumerate(of_book if key in snapshots else ()):
+                if type(record) is BookSnapshot:
+                    own += self._take_diffs(key, of_book[begin:place], settle)
                     settle()
-                own += self.take(record, (*pending, *of_book[:place]) if snapshot else ())
+                    own += self.take(record, (*pending, *of_book[:place]))
+                    begin = place + 1
+            own += self._take_diffs(key, of_book[begin:], settle)
         return own
 
     def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
@@ -103,11 +110,34 @@ class LocalBooks:
         except SinkUnavailableError:
             raise
         except Exception:  # noqa: BLE001  # no book is worth the recording of all symbols
-            self._books[key] = self._new_book()
-            if key not in self._failed:
-                self._failed.add(key)
-                self._log.exception("{} {}: the local book is dropped until the next snapshot", *key)
+            self._drop(key)
         return ()
+
+    def _take_diffs(
+        self, key: _Key, diffs: Sequence[DepthDiff], settle: Callable[[], None]
+    ) -> list[BookSnapshot | BookTop]:
+        """Return what follows from diffs for their book (hot path)."""
+        own: list[BookSnapshot | BookTop] = []
+        if diffs and key not in self._books:
+            settle()
+            own += self.take(diffs[0], ())
+            diffs = diffs[1:]
+        if not diffs:
+            return own
+        try:
+            effects = self._books[key].take_diffs(diffs)
+        except Exception:  # noqa: BLE001  # as above
+            self._drop(key).take_diffs(diffs)
+            return own
+        return own + self._told(key, effects) if effects else own
+
+    def _drop(self, key: _Key) -> LocalBook:
+        """Begin a book anew because of the exception at hand."""
+        self._books[key] = book = self._new_book()
+        if key not in self._failed:
+            self._failed.add(key)
+            self._log.exception("{} {}: the local book is dropped until the next snapshot", *key)
+        return book
 
     def _take_snapshot(self, key: _Key, snapshot: BookSnapshot, pending: Sequence[Record]) -> None:
         book = self._books.get(key)
@@ -145,7 +175,7 @@ class LocalBooks:
     def _new_book(self) -> LocalBook:
         return LocalBook(top_levels=self._top_levels, pace=self._pace)
 
-    def _told(self, key: _Key, effects: Sequence[Effect]) -> Sequence[BookSnapshot | BookTop]:
+    def _told(self, key: _Key, effects: Sequence[Effect]) -> list[BookSnapshot | BookTop]:
         """Log the remarks, return the records."""
         records: list[BookSnapshot | BookTop] = []
         for effect in effects:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from orderflow_recorder.domain.decimal_texts import joined
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.records import (
     AggTrade,
@@ -81,8 +82,8 @@ def _maybe_text(value: str | None) -> str:
 
 def _sides(row: DepthDiff | BookSnapshot | BookTop) -> str:
     return (
-        f"{{{','.join(row.bid_prices)}}}\t{{{','.join(row.bid_quantities)}}}\t"
-        f"{{{','.join(row.ask_prices)}}}\t{{{','.join(row.ask_quantities)}}}"
+        f"{{{joined(row.bid_prices)}}}\t{{{joined(row.bid_quantities)}}}\t"
+        f"{{{joined(row.ask_prices)}}}\t{{{joined(row.ask_quantities)}}}"
     )
 
 

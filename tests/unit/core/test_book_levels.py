@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from orderflow_recorder.core.book_levels import AmbiguousPriceError, BookLevels, Pace
+from orderflow_recorder.core.book_levels import BookLevels, Pace
+from orderflow_recorder.core.level_texts import AmbiguousPriceError
 from orderflow_recorder.core.sequencing import Verdict
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import BookSnapshot, DepthDiff
