@@ -1,0 +1,149 @@
+"""What was asked of a running recorder: streams to record beside the settings, and streams not to: pure.
+
+A wish is about one stream of one symbol and holds until another one about the same stream: the newest
+counts. What nobody wished anything about is as the settings say.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from orderflow_recorder.domain.errors import SubscriptionRefusedError, UnknownStreamError
+from orderflow_recorder.domain.market import Market
+from orderflow_recorder.domain.streams import Stream, StreamKind, stream_kind
+
+MOST_WISHES: Final = 50_000
+"""More than every stream of every symbol of both markets."""
+
+_SYMBOL: Final = re.compile(r"\w{2,40}")
+
+
+class SubscriptionState(StrEnum):
+    """What becomes of a stream."""
+
+    WANTED = "wanted"
+    """To be recorded; no open socket carries it yet."""
+    ACTIVE = "active"
+    """An open socket carries it."""
+    REFUSED = "refused"
+    """Asked for, and not recorded; the reason says why."""
+    REMOVED = "removed"
+    """Not recorded, because that was asked for."""
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A stream, and what becomes of it.
+
+    Attributes:
+        market: The market.
+        symbol: Upper case.
+        stream: Wire name without the symbol.
+        state: See `SubscriptionState`.
+        reason: Why it is not recorded, or not yet; empty where there is nothing to say.
+    """
+
+    market: Market
+    symbol: str
+    stream: str
+    state: SubscriptionState
+    reason: str = ""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What was asked for about one stream.
+
+    Attributes:
+        market: The market.
+        symbol: Upper case.
+        stream: Wire name without the symbol.
+        wanted: Whether it is to be recorded.
+        asked_at: When that was asked for, ns since the epoch.
+    """
+
+    market: Market
+    symbol: str
+    stream: str
+    wanted: bool
+    asked_at: int
+
+    def __post_init__(self) -> None:
+        """Refuse names that no stream can have."""
+        try:
+            check_names(self.market, self.symbol, [self.stream])
+        except SubscriptionRefusedError as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def key(self) -> Stream:
+        """Return the stream it is about."""
+        return Stream(self.market, self.symbol, self.stream)
+
+
+class Wishes(msgspec.Struct, frozen=True):
+    """All wishes that hold.
+
+    Attributes:
+        revision: Greater after each change.
+        wishes: One at most about a stream.
+    """
+
+    revision: int = 0
+    wishes: tuple[Wish, ...] = ()
+
+    def wanted(self, planned: Iterable[Stream]) -> list[Stream]:
+        """Return what is to be recorded: what the settings have ``planned`` as the wishes change it."""
+        removed = {wish.key for wish in self.wishes if not wish.wanted}
+        added = [wish.key for wish in self.wishes if wish.wanted]
+        return list(dict.fromkeys([*(stream for stream in planned if stream not in removed), *added]))
+
+    def with_wish(self, streams: Collection[Stream], *, wanted: bool, now_ns: int) -> "Wishes":
+        """Return the wishes after another one about ``streams``.
+
+        Raises:
+            SubscriptionRefusedError: There are too many.
+        """
+        kept = [wish for wish in self.wishes if wish.key not in streams]
+        fresh = [Wish(one.market, one.symbol, one.name, wanted, now_ns) for one in streams]
+        if len(kept) + len(fresh) > MOST_WISHES:
+            message = f"expected at most {MOST_WISHES} streams to be asked about, got more"
+            raise SubscriptionRefusedError(message)
+        return Wishes(max(now_ns, self.revision + 1), (*kept, *fresh))
+
+
+def check_names(market: Market, symbol: str, names: Sequence[str]) -> None:
+    """Check what a request names.
+
+    Args:
+        market: The market.
+        symbol: Upper case.
+        names: Wire names without the symbol.
+
+    Raises:
+        SubscriptionRefusedError: No symbol or stream can have that name.
+    """
+    if not _SYMBOL.fullmatch(symbol) or symbol != symbol.upper():
+        message = f"expected a symbol of letters, digits and _ such as BTCUSDT, got {symbol[:60]!r}"
+        raise SubscriptionRefusedError(message)
+    for name in names:
+        try:
+            stream_kind(market, name)
+        except UnknownStreamError as error:
+            raise SubscriptionRefusedError(str(error)) from None
+
+
+def check_speeds(streams: Iterable[Stream]) -> None:
+    """Check that the streams of one symbol go together.
+
+    Raises:
+        SubscriptionRefusedError: There are diffs at two speeds.
+    """
+    diffs = sorted(stream.name for stream in streams if stream.kind is StreamKind.DEPTH)
+    if len(diffs) > 1:
+        message = (
+            f"expected one speed of the depth stream of a symbol, got {', '.join(diffs)}: "
+            "they carry the same update ids; remove one first"
+        )
+        raise SubscriptionRefusedError(message)
