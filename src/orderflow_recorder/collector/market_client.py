@@ -37,6 +37,8 @@ _LOOK_S: Final = 0.05
 class MarketStats(msgspec.Struct, frozen=True):
     """How one market does right now."""
 
+    is_idle: bool
+    """Nothing is to be recorded, and nothing ever was."""
     frames: int
     sockets: int
     sockets_open: int
@@ -104,6 +106,7 @@ class MarketClient:
         errors = [error for slot in slots if not slot.connected and (error := slot.last_error)]
         errors += [watch.last_error for watch in watches if watch.silent and watch.last_error]
         return MarketStats(
+            is_idle=self.plan.symbols is not None and not self.plan.symbols and not slots,
             frames=sum(slot.frames for slot in slots),
             sockets=len(slots),
             sockets_open=len(watches),

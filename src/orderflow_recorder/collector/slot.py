@@ -45,8 +45,7 @@ class Slot:
     ) -> None:
         """Keep ``streams`` flowing over ``route``; `run` does it."""
         self.route = route
-        self.streams = list(streams)
-        """Changed in place: sockets that are being opened look at it again."""
+        self.streams = list(streams)  # changed in place: sockets that are being opened look at it again
         self.reconnects = 0
         self.last_error: str | None = None
         self.watch: Watch | None = None

@@ -12,7 +12,7 @@ from orderflow_recorder.collector.slot import Slot
 from orderflow_recorder.collector.symbols import SymbolFollower
 from orderflow_recorder.core.subscriptions import Subscription, SubscriptionState, Wish, Wishes
 from orderflow_recorder.domain.events import EventKind
-from orderflow_recorder.domain.streams import Stream
+from orderflow_recorder.domain.streams import Stream, StreamKind
 
 
 class WishCounts(msgspec.Struct, frozen=True):
@@ -115,6 +115,11 @@ class WantedStreams:
         """Return why a stream that was asked for cannot be recorded; empty if it can."""
         if self._symbols.is_listed(stream.symbol) is False:
             return f"the venue does not list {stream.symbol} on {stream.market}: check its name"
+        if stream.kind is StreamKind.DEPTH and stream.symbol in self._symbols.recorded:
+            planned = self._plan.streams([stream.symbol])
+            twice = [one.name for one in planned if one.kind is StreamKind.DEPTH and one not in self._wishes]
+            if twice:
+                return f"the settings record its diffs as {twice[0]}: remove that first"
         return self._refused.get(stream, "")
 
     def _hindrance(self, stream: Stream) -> str:

@@ -93,24 +93,44 @@ class Wishes(msgspec.Struct, frozen=True):
     revision: int = 0
     wishes: tuple[Wish, ...] = ()
 
-    def wanted(self, planned: Iterable[Stream]) -> list[Stream]:
-        """Return what is to be recorded: what the settings have ``planned`` as the wishes change it."""
-        removed = {wish.key for wish in self.wishes if not wish.wanted}
-        added = [wish.key for wish in self.wishes if wish.wanted]
-        return list(dict.fromkeys([*(stream for stream in planned if stream not in removed), *added]))
+    def of(self, market: Market, symbol: str) -> dict[Stream, bool]:
+        """Return of each stream of a symbol that was asked about whether it is wanted."""
+        return {wish.key: wish.wanted for wish in self.wishes if (wish.market, wish.symbol) == (market, symbol)}
 
-    def with_wish(self, streams: Collection[Stream], *, wanted: bool, now_ns: int) -> "Wishes":
+    def asking(self, streams: Collection[Stream], *, wanted: bool | None, now_ns: int) -> "Wishes":
         """Return the wishes after another one about ``streams``.
+
+        Args:
+            streams: What is asked about.
+            wanted: Whether they are to be recorded; none leaves that to the settings again.
+            now_ns: Wall time, ns since the epoch.
 
         Raises:
             SubscriptionRefusedError: There are too many.
         """
+        if not streams:
+            return self
         kept = [wish for wish in self.wishes if wish.key not in streams]
-        fresh = [Wish(one.market, one.symbol, one.name, wanted, now_ns) for one in streams]
-        if len(kept) + len(fresh) > MOST_WISHES:
-            message = f"expected at most {MOST_WISHES} streams to be asked about, got more"
+        if wanted is not None:
+            kept += [Wish(one.market, one.symbol, one.name, wanted, now_ns) for one in streams]
+        if len(kept) > MOST_WISHES:
+            message = f"expected at most {MOST_WISHES} streams to be asked about, got more: remove some first"
             raise SubscriptionRefusedError(message)
-        return Wishes(max(now_ns, self.revision + 1), (*kept, *fresh))
+        return Wishes(max(now_ns, self.revision + 1), tuple(kept))
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a request.
+
+    Attributes:
+        subscriptions: The streams that it is about.
+        settled: Whether everybody concerned has said what became of it.
+        note: Where it is not settled: what it waits for.
+    """
+
+    subscriptions: Sequence[Subscription]
+    settled: bool
+    note: str = ""
 
 
 def check_names(market: Market, symbol: str, names: Sequence[str]) -> None:
