@@ -76,6 +76,8 @@ class WantedStreams:
         """Put on record what was carried out, or refused, and is not on record yet."""
         groups: defaultdict[tuple[EventKind, int, str], list[str]] = defaultdict(list)
         for stream, wish in self._wishes.items():
+            if wish.wanted and self._symbols.is_listed(stream.symbol) is None:
+                continue  # nobody knows yet whether it can be recorded
             reason = self._refusal(stream) if wish.wanted else ""
             if self._told.get(stream) != (wish, reason):
                 kind = EventKind.STREAMS_ADDED if wish.wanted else EventKind.STREAMS_REMOVED
