@@ -1,7 +1,7 @@
 """Streams are added to a running recorder and removed from it, and no other stream notices: the real programs."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,12 +11,13 @@ import pytest
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.app.subscriptions import RecorderSubscriptions
+from orderflow_recorder.core.shards import Shard
 from orderflow_recorder.core.subscriptions import SubscriptionState
-from orderflow_recorder.domain.errors import SubscriptionRefusedError
+from orderflow_recorder.domain.errors import SubscriptionRefusedError, SubscriptionsDamagedError
 from orderflow_recorder.domain.market import Market
 from tests.support.captures import QUERIES, Expected, capture
 from tests.support.naive_ledger import problems, read_ledger, spent_ids
-from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
+from tests.support.processes import Program, RecorderProgram, SimulatorProgram, wait_until
 from tests.support.recording import SETTINGS, assert_exact, loaded, rows
 
 pytestmark = pytest.mark.timeout(200)
@@ -37,6 +38,12 @@ def of_symbols(expected: Expected, *symbols: str) -> dict[str, set[tuple[str, st
     return {
         table: {key for key in getattr(expected, table) if key[0] == "usdm" and key[1] in symbols} for table in QUERIES
     }
+
+
+def control_of(data: Path, environment: Mapping[str, str]) -> RecorderSubscriptions:
+    """Return what asks the recorder on the folder ``data``."""
+    values = {name.lower(): text for name, text in environment.items()}
+    return RecorderSubscriptions(load_settings(env_file=None, data_dir=data, **values), SystemClock())
 
 
 def done(work: Coroutine[Any, Any, T]) -> T:
@@ -68,12 +75,7 @@ def test_streams_come_and_go_while_all_others_are_recorded_without_a_hole(tmp_pa
         simulator.control("pause")
         simulator.control("start")
         with RecorderProgram(tmp_path, settings) as recorder:
-            control = RecorderSubscriptions(
-                load_settings(
-                    env_file=None, data_dir=recorder.data, **{name.lower(): text for name, text in settings.items()}
-                ),
-                SystemClock(),
-            )
+            control = control_of(recorder.data, settings)
 
             def streams(count: int) -> bool:
                 seen = recorder.health("collector")
@@ -122,6 +124,8 @@ def test_streams_come_and_go_while_all_others_are_recorded_without_a_hole(tmp_pa
             assert recorder.stop(within_s=10) == 0
     assert_exact(database_url, journal)
     assert problems(read_ledger(database_url), spent_ids(recorder.journals())) == []
+    proof = Program(["verify"], tmp_path / "verify.log", {"DATA_DIR": str(recorder.data), **settings})
+    assert proof.process.wait(60) == 0, proof.output()
     expected = Expected.of(*paths)
     check_others(expected, journal)
     check_holes(database_url, expected, journal)
@@ -183,3 +187,68 @@ def check_sockets(url: str) -> None:
         ("streams_refused", "the venue does not list NOPEUSDT on usdm: check its name", ["nopeusdt@aggTrade"]),
         ("streams_removed", None, [*(f"batusdt@{name}" for name in names), "sandusdt@bookTicker"]),
     ]
+
+
+def test_each_of_two_collectors_of_all_symbols_does_what_concerns_it(tmp_path: Path, database_url: str) -> None:
+    """Also: a damaged file stops nothing, and what is asked for while nothing runs is done at the start."""
+    with SimulatorProgram(
+        tmp_path / "simulator.log", "--symbols-spot", "6", "--symbols-usdm", "0", "--rate", "20"
+    ) as simulator:
+        settings = {
+            "DB_URL": database_url,
+            **simulator.environment(),
+            "SYMBOLS_SPOT": "*",
+            "SYMBOLS_FUTURES": "",
+            "COLLECTOR_SHARDS": "2",
+        }
+        data = tmp_path / "data"
+        control = control_of(data, settings)
+        with RecorderProgram(tmp_path, settings) as recorder:
+            wait_until(lambda: active(control) == 12, within_s=40, what="all streams are recorded")
+            before = [
+                sum(Shard(number, 2).takes(one.market, one.symbol) for one in control.read()) for number in (1, 2)
+            ]
+            symbol = next(one.symbol for one in control.read() if Shard(2, 2).takes(one.market, one.symbol))
+            assert done(control.remove(Market.SPOT, symbol)).settled
+            assert active(control) == 10
+            wait_until(
+                lambda: (
+                    [recorder.health("collector", number)["streams"] for number in (1, 2)] == [before[0], before[1] - 2]
+                ),
+                within_s=10,
+                what="the second collector has less",
+            )
+            path = data / "subscriptions" / "main.json"
+            kept = path.read_bytes()
+            path.write_bytes(b"{")
+            wait_until(
+                lambda: all("mend the file" in recorder.health("collector", one)["last_error"] for one in (1, 2)),
+                within_s=10,
+                what="the damage is told",
+            )
+            with pytest.raises(SubscriptionsDamagedError):
+                done(control.add(Market.SPOT, symbol))
+            frames = recorder.health("collector")["frames"]
+            wait_until(lambda: recorder.health("collector")["frames"] > frames, within_s=10, what="recording goes on")
+            path.write_bytes(kept)
+            wait_until(lambda: not recorder.health("collector", 2)["last_error"], within_s=10, what="it is mended")
+            assert active(control) == 10
+            assert recorder.stop(within_s=10) == 0
+        outcome = done(control.add(Market.SPOT, symbol))
+        assert not outcome.settled
+        assert "does not run" in outcome.note
+        with RecorderProgram(tmp_path, settings) as recorder:
+            wait_until(lambda: active(control) == 12, within_s=40, what="all streams are recorded")
+            wait_until(
+                lambda: len(query(database_url, "select distinct symbol, stream from gaps")) == 12,
+                within_s=30,
+                what="every hole is registered",
+            )
+            assert recorder.stop(within_s=10) == 0
+    causes = query(database_url, "select distinct symbol, cause from gaps")
+    assert {(one == symbol, cause) for one, cause in causes} == {(False, "restart"), (True, "unsubscribed")}
+
+
+def active(control: RecorderSubscriptions) -> int:
+    """Return how many streams open sockets carry."""
+    return sum(one.state is SubscriptionState.ACTIVE for one in control.read())
