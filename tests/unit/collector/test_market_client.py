@@ -240,6 +240,22 @@ async def test_what_is_asked_for_between_two_runs_holds_in_the_second() -> None:
         assert bench.client.applied == bench.wishes.revision
 
 
+async def test_wishes_that_are_taken_back_leave_what_the_settings_say_and_that_is_on_record() -> None:
+    bench = Bench(["AUSDT", "BUSDT"])
+    async with running(bench):
+        bench.want("busdt@aggTrade", wanted=False)
+        bench.want("cusdt@aggTrade", "nopeusdt@aggTrade")
+        await bench.clock.advance(1)
+        del bench.journal.events[:]
+        bench.client.ask(Wishes())
+        await bench.clock.advance(1)
+        assert bench.carried[0] == ["ausdt@aggTrade", "busdt@aggTrade"]
+        assert bench.told() == [
+            (EventKind.STREAMS_ADDED, ["busdt@aggTrade"]),
+            (EventKind.STREAMS_REMOVED, ["cusdt@aggTrade"]),
+        ]
+
+
 async def test_of_every_symbol_one_may_be_removed_for_good() -> None:
     bench = Bench(None)
     bench.want("busdt@aggTrade", "busdt@depth@100ms", wanted=False)
