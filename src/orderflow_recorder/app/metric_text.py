@@ -17,6 +17,7 @@ from orderflow_recorder.app.health import LoaderReport, ProcessHealth, read_heal
 from orderflow_recorder.app.metric_words import (
     DiskFigures,
     GapCount,
+    Group,
     JournalFigures,
     OldestGap,
     ProcessFigures,
@@ -25,7 +26,6 @@ from orderflow_recorder.app.metric_words import (
     TableFigure,
     TablesFigures,
 )
-from orderflow_recorder.app.metrics import Group
 from orderflow_recorder.app.observed import Observed
 from orderflow_recorder.app.processes import SUPERVISOR
 from orderflow_recorder.app.settings import Settings

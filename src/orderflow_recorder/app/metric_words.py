@@ -1,10 +1,53 @@
-"""What metrics are read from beside the health of the processes."""
+"""What a metric is, and what metrics are read from beside the health of the processes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from orderflow_recorder.journal.retention import JournalSize
+
+PREFIX: Final = "orderflow_"
+
+SourceT = TypeVar("SourceT")
+
+
+class Metric(msgspec.Struct, Generic[SourceT], frozen=True):
+    """One metric.
+
+    Attributes:
+        name: Without `PREFIX`.
+        help: What it says.
+        read: Its value in a report; none where there is none, or nobody knows.
+    """
+
+    name: str
+    help: str
+    read: Callable[[SourceT], float | None]
+
+    @property
+    def full_name(self) -> str:
+        """Return what Prometheus calls it."""
+        return PREFIX + self.name
+
+    @property
+    def is_counter(self) -> bool:
+        """Say whether it only grows, but for restarts."""
+        return self.name.endswith("_total")
+
+
+class Group(msgspec.Struct, Generic[SourceT], frozen=True):
+    """Metrics that are read from the same reports.
+
+    Attributes:
+        title: What they are about.
+        labels: Of each of them.
+        metrics: In the order in which they are told.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    metrics: Sequence[Metric[SourceT]]
 
 
 class RecorderFigures(msgspec.Struct, frozen=True):

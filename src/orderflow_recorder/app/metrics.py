@@ -8,17 +8,17 @@ Names follow Prometheus: base units, ``_total`` for what only grows, ``_timestam
 ages, so that an age goes on growing when nobody tells it any more: ``time() - …_timestamp_seconds``.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
-
-import msgspec
+from collections.abc import Sequence
+from typing import Any, Final
 
 from orderflow_recorder.app.health import CollectorHealth, ForwarderHealth, LoaderReport, MarketHealth
 from orderflow_recorder.app.metric_words import (
     DatabaseFigures,
     DiskFigures,
     GapCount,
+    Group,
     JournalFigures,
+    Metric,
     OldestGap,
     ProcessFigures,
     RecorderFigures,
@@ -27,49 +27,8 @@ from orderflow_recorder.app.metric_words import (
     TablesFigures,
 )
 
-PREFIX: Final = "orderflow_"
 _NS: Final = 1e9
 _MS: Final = 1e3
-
-SourceT = TypeVar("SourceT")
-
-
-class Metric(msgspec.Struct, Generic[SourceT], frozen=True):
-    """One metric.
-
-    Attributes:
-        name: Without `PREFIX`.
-        help: What it says.
-        read: Its value in a report; none where there is none, or nobody knows.
-    """
-
-    name: str
-    help: str
-    read: Callable[[SourceT], float | None]
-
-    @property
-    def full_name(self) -> str:
-        """Return what Prometheus calls it."""
-        return PREFIX + self.name
-
-    @property
-    def is_counter(self) -> bool:
-        """Say whether it only grows, but for restarts."""
-        return self.name.endswith("_total")
-
-
-class Group(msgspec.Struct, Generic[SourceT], frozen=True):
-    """Metrics that are read from the same reports.
-
-    Attributes:
-        title: What they are about.
-        labels: Of each of them.
-        metrics: In the order in which they are told.
-    """
-
-    title: str
-    labels: tuple[str, ...]
-    metrics: Sequence[Metric[SourceT]]
 
 
 def _time(time_ns: int) -> float | None:
