@@ -2,17 +2,29 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from loguru import logger
 
 from orderflow_recorder.app.metric_words import DatabaseFigures
 from orderflow_recorder.domain.errors import OrderflowError
-from orderflow_recorder.postgres.gap_figures import GapFigures, PostgresGapFigures
+from orderflow_recorder.postgres.gap_figures import GapFigures
 
 READ_EVERY_S: Final = 15.0
 REST: Final = 50
 """A ledger that takes long to read is read more seldom: 2 % of the time at most."""
+
+
+class Ledger(Protocol):
+    """What is read."""
+
+    def read(self) -> Sequence[GapFigures]:
+        """Return the figures, or raise `OrderflowError`; may take its time."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
 
 
 class GapWatch:
@@ -24,7 +36,7 @@ class GapWatch:
         monotonic: Seconds that never go back.
     """
 
-    def __init__(self, ledger: PostgresGapFigures, now_s: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, now_s: Callable[[], float], monotonic: Callable[[], float]) -> None:
         """Read nothing yet."""
         self._ledger = ledger
         self._now_s = now_s
@@ -34,6 +46,11 @@ class GapWatch:
         self._read_next_at = monotonic()
         self._figures: Sequence[GapFigures] = ()
         self._state: DatabaseFigures | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Say whether the database is being asked."""
+        return self._reading
 
     def look(self) -> tuple[Sequence[GapFigures], DatabaseFigures | None]:
         """Return what was read last, and how that went; none before the first answer. Never waits."""

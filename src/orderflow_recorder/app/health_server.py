@@ -137,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: HealthServer
     timeout = SILENCE_S
+    default_request_version = "HTTP/1.0"  # so that a refusal of what is no request has its status line, too
 
     def do_GET(self) -> None:
         answer = self.server.pages.answer(self.command, self.path, self.headers, self.client_address[0])

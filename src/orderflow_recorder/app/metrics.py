@@ -52,7 +52,7 @@ HEALTH: Final = Group[RecorderFigures](
 )
 
 PROCESS: Final = Group[ProcessFigures](
-    "Processes (process: supervisor, collector, forwarder or loader-…; shard: number of the journal it works on)",
+    "Processes",
     ("process", "shard"),
     [
         Metric("process_up", "1 if the process runs and reported within 10 s.", lambda it: it.up),
@@ -69,12 +69,12 @@ PROCESS: Final = Group[ProcessFigures](
 )
 
 STATE: Final = Group[StateFigure](
-    "What the collectors do (state: recording, asleep, starting, disk full, stopped)",
+    "What the collectors do",
     ("shard", "state"),
     [
         Metric(
             "collector_state",
-            "1 for the state that the collector is in, 0 for the others. Asleep is outside of the recording window.",
+            "1 for what the collector does (recording, asleep, starting, disk_full, stopped), 0 for the others.",
             lambda it: it.value,
         )
     ],
