@@ -3,17 +3,20 @@
 import json
 import os
 import signal
+import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.support.captures import capture
 from tests.support.health_port import Port
 from tests.support.nats_server import NatsServer
 from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
@@ -97,7 +100,7 @@ def test_what_venue_database_and_processes_do(tmp_path: Path, database_url: str)
     with psycopg.connect(database_url) as connection:
         connection.execute(OLD_GAP, {"at": datetime.now(UTC) - timedelta(hours=43)})
     with SimulatorProgram(tmp_path / "simulator.log") as simulator:
-        simulator.control("lose?pattern=spot:btcusdt@trade&probability=1&seconds=30")
+        simulator.control("lose?pattern=spot:*@trade&probability=1&seconds=45")
         environment = {
             **simulator.environment(),
             "DB_URL": database_url,
@@ -109,7 +112,7 @@ def test_what_venue_database_and_processes_do(tmp_path: Path, database_url: str)
         }
         with watched(tmp_path, environment) as (recorder, _, prometheus):
             prometheus.wait_firing("StreamSilent", "OpenGapsAge", "OpenGapsNearlyLost")
-            simulator.control("malform?pattern=spot:*@trade&count=3")
+            simulator.control("malform?pattern=spot:btcusdt@depth*&count=3")
             simulator.control("malform?pattern=spot:ethusdt@depth*&count=1&kind=types")
             prometheus.wait_firing("BadFrames", "RecordsRefused")
             with database_away(database_url):
@@ -167,22 +170,60 @@ def test_what_the_disk_does(tmp_path: Path, database_url: str) -> None:
         wait_until(lambda: "NotRecording" not in prometheus.firing(), within_s=WITHIN_S, what="recording goes on")
 
 
-def test_what_the_venues_time_and_too_many_requests_do(tmp_path: Path, database_url: str) -> None:
-    path = capture("spot_btcusdt_2024-08-08")  # the venue's clock stands where the capture's did
-    with (
-        SimulatorProgram(tmp_path / "simulator.log", str(path)) as simulator,
-        watched(
-            tmp_path,
-            {
-                **simulator.environment(),
-                "DB_URL": database_url,
-                "SYMBOLS_SPOT": "BTCUSDT",
-                "SYMBOLS_FUTURES": "",
-                "SNAPSHOT_REFRESH_S": "1",
-            },
-        ) as (_, _, prometheus),
-    ):
-        prometheus.wait_firing("ClockOff", "RequestWeightHigh", within_s=60)
+class OtherRest(ThreadingHTTPServer):
+    """The simulator's REST, two seconds ahead, and for an address that somebody else spends from, too."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        """Listen, in front of the simulator's ``port``."""
+        self.upstream = port
+        super().__init__(("127.0.0.1", 0), _OtherRestHandler)
+
+    def __enter__(self) -> Self:
+        """Answer."""
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def url(self) -> str:
+        """Return where it is."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _OtherRestHandler(BaseHTTPRequestHandler):
+    server: OtherRest
+
+    def do_GET(self) -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.server.upstream}{self.path}", timeout=10) as answer:
+            body = answer.read()
+        if self.path.startswith("/api/v3/time"):
+            body = json.dumps({"serverTime": json.loads(body)["serverTime"] + 2000}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-MBX-USED-WEIGHT-1M", "4700")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_what_the_venues_time_and_its_count_of_requests_do(tmp_path: Path, database_url: str) -> None:
+    with SimulatorProgram(tmp_path / "simulator.log") as simulator, OtherRest(simulator.port) as rest:
+        environment = {
+            **simulator.environment(),
+            "BINANCE_REST_SPOT_BASE_URL": rest.url,
+            "DB_URL": database_url,
+            "SYMBOLS_FUTURES": "",
+        }
+        with watched(tmp_path, environment) as (_, _, prometheus):
+            prometheus.wait_firing("ClockOff", "RequestWeightHigh", within_s=60)
 
 
 def test_what_the_journals_server_does(tmp_path: Path, database_url: str) -> None:

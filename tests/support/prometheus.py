@@ -96,7 +96,7 @@ class Prometheus(Program):
                 missing.discard(name)
             return not missing
 
-        wait_until(all_fired, within_s=within_s, what=f"{sorted(missing)} fire")
+        wait_until(all_fired, within_s=within_s, what=f"all of {names} have fired")
 
     def _get(self, page: str, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401  # JSON
         query = urllib.parse.urlencode(parameters)
