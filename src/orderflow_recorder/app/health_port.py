@@ -16,7 +16,9 @@ from orderflow_recorder.app.health_pages import HealthPages
 from orderflow_recorder.app.health_server import listen
 from orderflow_recorder.app.metric_text import metrics_page
 from orderflow_recorder.app.observed import observe
+from orderflow_recorder.app.processes import SUPERVISOR
 from orderflow_recorder.app.settings import Settings
+from orderflow_recorder.app.shards import health_path
 from orderflow_recorder.app.threads import in_thread
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.postgres.gap_figures import PostgresGapFigures
@@ -42,11 +44,12 @@ class HealthPort:
         """Listen."""
         self._settings = settings
         self._clock = clock
-        self._since_ns = clock.now_ns()
         self._beat_at = clock.monotonic()
         self._gaps: GapWatch | None = None
         pages = HealthPages(settings.api_key, self._stuck_for_s, self._problems, self._metrics)
         self._server = listen(settings.port_host, settings.port, pages)
+        # What an earlier run said last may be so young that it would be taken for ours.
+        health_path(settings, SUPERVISOR).unlink(missing_ok=True)
         threading.Thread(target=self._server.serve_forever, name="health port", daemon=True).start()
 
     def read_ledger(self, url: str) -> None:
@@ -73,10 +76,10 @@ class HealthPort:
         return still_s if still_s > STUCK_S else None
 
     def _problems(self) -> Sequence[str]:
-        return observe(self._settings, self._since_ns, self._clock.now_ns()).problems(self._settings.instance_id)
+        return observe(self._settings, self._clock.now_ns()).problems(self._settings.instance_id)
 
     def _metrics(self, accept: str) -> tuple[str, bytes]:
-        observed = observe(self._settings, self._since_ns, self._clock.now_ns())
+        observed = observe(self._settings, self._clock.now_ns())
         return metrics_page(self._settings, observed, self._gaps, accept)
 
 

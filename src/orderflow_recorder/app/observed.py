@@ -50,18 +50,16 @@ class Observed(msgspec.Struct, frozen=True):
         return tuple(find_problems(instance, self.supervisor, collecting, loading, forwarder))
 
 
-def observe(settings: Settings, since_ns: int, now_ns: int) -> Observed:
+def observe(settings: Settings, now_ns: int) -> Observed:
     """Read what the processes of this recorder say; changes nothing.
 
     Args:
         settings: Of the recorder.
-        since_ns: When this run began, ns since the epoch: what is older was said by an earlier one.
-        now_ns: Wall time, ns.
+        now_ns: Wall time, ns since the epoch.
     """
 
     def read(path: Path, kind: type[HealthT]) -> HealthT | None:
-        report = living(path, kind, now_ns)
-        return report if report is not None and report.updated_at >= since_ns else None
+        return living(path, kind, now_ns)
 
     supervisor = read(health_path(settings, SUPERVISOR), SupervisorHealth)
     parts = () if supervisor is None else supervisor.parts
