@@ -36,9 +36,11 @@ def require(program: str) -> str:
     return found
 
 
-def promtool(*arguments: str) -> None:
-    """Run promtool, which must find nothing to say against."""
-    done = subprocess.run([require("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=120)
+def promtool(*arguments: str, text: str = "") -> None:
+    """Run promtool, which must find nothing to say against what it is given."""
+    done = subprocess.run(
+        [require("promtool"), *arguments], input=text, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
