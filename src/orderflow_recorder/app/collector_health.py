@@ -48,6 +48,7 @@ class CollectorReporter:
         elapsed = max(now - self._before_at, 1e-3)
         used = {name for name, market in stats.markets.items() if not market.is_idle}
         weights = {str(market): budget.used for market, budget in self._budgets.items() if market in used}
+        limits = {str(market): budget.limit for market, budget in self._budgets.items() if market in used}
         markets = {
             name: MarketHealth(
                 frames=market.frames,
@@ -58,7 +59,10 @@ class CollectorReporter:
                 streams_silent=market.streams_silent,
                 books_synced=market.books_synced,
                 books_wanted=market.books,
+                reconnects=market.reconnects,
+                resyncs=market.gaps,
                 rest_weight_used=weights[name],
+                rest_weight_limit=limits[name],
                 clock_offset_ms=market.clock_offset.offset_ms if market.clock_offset else None,
                 clock_round_trip_ms=market.clock_offset.round_trip_ms if market.clock_offset else None,
             )
@@ -89,6 +93,8 @@ class CollectorReporter:
             reconnects=sum(market.reconnects for market in stats.markets.values()),
             resyncs=sum(market.gaps for market in stats.markets.values()),
             bad_frames=counters.bad_frames,
+            rest_answers=counters.rest_answers,
+            events=counters.events,
             rest_weight_used=weights,
             journal_segment=self._writer.segment,
             journal_bytes=self._writer.bytes_written,

@@ -124,6 +124,7 @@ def demo_settings(data_dir: Path, markets: frozenset[Market], urls: dict[str, st
         collector_shards=1,
         loader_shards=1,
         loader_shard_numbers="",
+        port=0,
         symbols_spot=ALL_SYMBOLS if Market.SPOT in markets else "",
         symbols_futures=ALL_SYMBOLS if Market.USDM in markets else "",
         spot_streams_trades="trade,aggTrade",

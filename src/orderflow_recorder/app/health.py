@@ -26,12 +26,14 @@ class ProcessHealth(msgspec.Struct, frozen=True, kw_only=True):
         started_at: Wall time, ns since the epoch.
         updated_at: Wall time of this report, ns.
         last_error: Newest thing that went wrong; empty if nothing has.
+        last_error_at: When it was first told, or the one before it where it is mended, ns; 0 if nothing ever was.
     """
 
     pid: int
     started_at: int
     updated_at: int
     last_error: str = ""
+    last_error_at: int = 0
 
 
 class SupervisorHealth(ProcessHealth, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class MarketHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One market of the collector; see `CollectorHealth` for the words.
 
     Attributes:
+        rest_weight_limit: What may be used in a minute, by this collector.
         clock_offset_ms: This machine's clock minus the venue's; none before it was measured.
         clock_round_trip_ms: Of that measurement: half of it is in doubt.
     """
@@ -60,7 +63,10 @@ class MarketHealth(msgspec.Struct, frozen=True, kw_only=True):
     streams_silent: int = 0
     books_synced: int = 0
     books_wanted: int = 0
+    reconnects: int = 0
+    resyncs: int = 0
     rest_weight_used: int = 0
+    rest_weight_limit: int = 0
     clock_offset_ms: float | None = None
     clock_round_trip_ms: float | None = None
 
@@ -85,6 +91,8 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
         reconnects: Sockets opened again after a loss.
         resyncs: Books that had to begin a new epoch.
         bad_frames: Frames that are not what the venue documents.
+        rest_answers: In the journal since the process started.
+        events: The collector's own, in the journal since then.
         rest_weight_used: Of the current minute, by market.
         journal_segment: Number of the segment being written.
         journal_bytes: Appended since the process started.
@@ -109,6 +117,8 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
     reconnects: int = 0
     resyncs: int = 0
     bad_frames: int = 0
+    rest_answers: int = 0
+    events: int = 0
     rest_weight_used: dict[str, int] = {}
     journal_segment: int = 0
     journal_bytes: int = 0

@@ -170,7 +170,9 @@ class _Pulse:
     def _report(self) -> None:
         figures, now = self._figures, self._clock.monotonic()
         if not figures.connected:  # the loop does not look at the journal now, which goes on growing
-            figures = msgspec.structs.replace(figures, lag_bytes=self._journal.lag_bytes(figures.position))
+            lag_bytes, written_at = self._journal.lag_bytes(figures.position), figures.last_written_at
+            lag_s = (self._clock.now_ns() - written_at) / 1e9 if lag_bytes and written_at else 0.0
+            figures = msgspec.structs.replace(figures, lag_bytes=lag_bytes, lag_seconds=lag_s)
         then, rows = self._reported
         self._reported = (now, figures.rows)
         self._publish(

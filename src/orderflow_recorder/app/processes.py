@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+import msgspec
 from loguru import logger
 
 from orderflow_recorder.app import logs
@@ -111,12 +112,20 @@ def _tune_for_loading() -> None:
 
 
 def publisher(settings: Settings, process: str) -> Callable[[ProcessHealth], None]:
-    """Return what writes the health of ``process``; a disk that is full is no reason to stop."""
+    """Return what writes the health of ``process``, and since when its error is there.
+
+    A disk that is full is no reason to stop.
+    """
     path = health_path(settings, process)
+    error, error_at = "", 0
 
     def publish(health: ProcessHealth) -> None:
+        nonlocal error, error_at
+        if health.last_error and health.last_error != error:
+            error_at = health.updated_at
+        error = health.last_error
         try:
-            write_health(path, health)
+            write_health(path, msgspec.structs.replace(health, last_error_at=error_at))
         except OSError as error:
             logger.debug("health not written to {}: {}", path, error)
 

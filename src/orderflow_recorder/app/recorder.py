@@ -20,6 +20,7 @@ from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.database import database
 from orderflow_recorder.app.health import CollectorHealth, LoaderReport, SupervisorHealth, read_health
+from orderflow_recorder.app.health_port import health_port
 from orderflow_recorder.app.journals import keep_left_journals, prepare_journals
 from orderflow_recorder.app.preflight import (
     JOURNAL_PATIENCE_S,
@@ -107,29 +108,35 @@ class Recorder:
             await recording
 
     async def _record(self) -> None:
-        settings, only = self._settings, self._only
+        settings = self._settings
         prepare_folders(settings)
         lock = lock_instance(settings)
         try:
-            loaded = [part.health_path for part in loaders(settings)]
-            lenient = has_recorded(settings) or (only is Half.LOADER and any(path.is_file() for path in loaded))
-            await check_journal(settings, patience_s=JOURNAL_PATIENCE_S, lenient=lenient)
-            if only is not Half.LOADER:
-                await prepare_journals(settings, self._clock)
-                await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
-            if only is Half.COLLECTOR:
-                await self._keep_children(settings.db_url)
-                return
-            async with database(settings, lenient=lenient) as url:
-                keeping = asyncio.create_task(keep_storage(settings, url, self._clock))
-                tidying = asyncio.create_task(keep_left_journals(settings, self._clock))
-                try:
-                    await self._keep_children(url)
-                finally:
-                    keeping.cancel()
-                    tidying.cancel()
+            async with health_port(settings, self._clock) as read_ledger:
+                await self._record_in(read_ledger)
         finally:
             lock.release()
+
+    async def _record_in(self, read_ledger: Callable[[str], None]) -> None:
+        settings, only = self._settings, self._only
+        loaded = [part.health_path for part in loaders(settings)]
+        lenient = has_recorded(settings) or (only is Half.LOADER and any(path.is_file() for path in loaded))
+        await check_journal(settings, patience_s=JOURNAL_PATIENCE_S, lenient=lenient)
+        if only is not Half.LOADER:
+            await prepare_journals(settings, self._clock)
+            await check_venue(settings, patience_s=VENUE_PATIENCE_S, lenient=lenient)
+        if only is Half.COLLECTOR:
+            await self._keep_children(settings.db_url)
+            return
+        async with database(settings, lenient=lenient) as url:
+            read_ledger(url)
+            keeping = asyncio.create_task(keep_storage(settings, url, self._clock))
+            tidying = asyncio.create_task(keep_left_journals(settings, self._clock))
+            try:
+                await self._keep_children(url)
+            finally:
+                keeping.cancel()
+                tidying.cancel()
 
     async def _keep_children(self, url: str) -> None:
         specs = children(self._settings, url, self._only)

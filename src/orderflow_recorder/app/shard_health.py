@@ -91,10 +91,10 @@ def _fresh(reports: Sequence[HealthT | None], now_ns: int) -> list[HealthT]:
 
 
 def _sum(reports: Sequence[StructT]) -> StructT:
-    """Return the first report with the sum of what all of them count."""
+    """Return the first report with the sum of what all of them count; times (``…_at``) stay the first one's."""
     counted = [
         name
         for name in reports[0].__struct_fields__
-        if name not in {"pid", "started_at", "updated_at"} and type(getattr(reports[0], name)) in {int, float}
+        if name != "pid" and not name.endswith("_at") and type(getattr(reports[0], name)) in {int, float}
     ]
     return msgspec.structs.replace(reports[0], **{name: sum(getattr(one, name) for one in reports) for name in counted})

@@ -81,11 +81,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read_status(settings: Settings) -> Status:
     """Return how the recorder of ``settings`` is; changes nothing."""
     now = SystemClock().now_ns()
-    supervisor = _living(health_path(settings, SUPERVISOR), SupervisorHealth, now)
-    collecting = {part.name: _living(part.health_path, CollectorHealth, now) for part in collectors(settings)}
-    forwarder = _living(health_path(settings, FORWARDER), ForwarderHealth, now)
-    loading = {part.name: _living(part.health_path, LoaderReport, now) for part in loaders(settings)}
-    left = {part.name: _living(part.health_path, LoaderReport, now) for part in left_loaders(settings)}
+    supervisor = living(health_path(settings, SUPERVISOR), SupervisorHealth, now)
+    collecting = {part.name: living(part.health_path, CollectorHealth, now) for part in collectors(settings)}
+    forwarder = living(health_path(settings, FORWARDER), ForwarderHealth, now)
+    loading = {part.name: living(part.health_path, LoaderReport, now) for part in loaders(settings)}
+    left = {part.name: living(part.health_path, LoaderReport, now) for part in left_loaders(settings)}
     problems = list(find_problems(settings.instance_id, supervisor, collecting, loading, forwarder))
     # Those of journals that were left end by themselves: one that does not run is no problem.
     still = [*loading.values(), *(one for one in left.values() if one is not None)]
@@ -178,7 +178,7 @@ def _journal_size(settings: Settings, now_ns: int) -> JournalSize:
     )
 
 
-def _living(path: Path, kind: type[HealthT], now_ns: int) -> HealthT | None:
+def living(path: Path, kind: type[HealthT], now_ns: int) -> HealthT | None:
     """Return the report of a process that is there and wrote it a moment ago."""
     health = read_health(path, kind)
     return health if health is not None and is_fresh(health, now_ns) and psutil.pid_exists(health.pid) else None

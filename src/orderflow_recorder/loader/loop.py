@@ -220,6 +220,8 @@ class Loader:
             rejected=health.rejected + len(result.rejected),
             unparsable=health.unparsable + written.unparsable,
             batches=health.batches + 1,
+            loaded_bytes=health.loaded_bytes + written.bytes,
+            last_written_at=self._last_written_ns,
         )
         self._add_refused()
         try:
@@ -285,10 +287,12 @@ class Loader:
         if self._observed_at is not None and now - self._observed_at < _OBSERVE_EVERY_S:
             return
         self._observed_at = now
-        lag_bytes = reader.lag_bytes() + self._pending.bytes
+        pending = self._pending
+        lag_bytes = reader.lag_bytes() + pending.bytes
         age_s = (self._clock.now_ns() - self._last_written_ns) / _NS_PER_S
         behind = lag_bytes > 0 and self._last_written_ns > 0
-        self._note(lag_bytes=lag_bytes, lag_seconds=max(0.0, age_s) if behind else 0.0)
+        waiting = {"pending_rows": len(pending.records), "pending_bytes": pending.bytes}
+        self._note(lag_bytes=lag_bytes, lag_seconds=max(0.0, age_s) if behind else 0.0, **waiting)
 
     def _note(self, **changes: object) -> None:
         self._health = msgspec.structs.replace(self._health, **changes)

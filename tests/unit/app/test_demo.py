@@ -37,6 +37,7 @@ def test_a_demo_never_touches_the_users_own_database_or_symbols(
     monkeypatch.setenv("DB_URL", "postgresql://me@production/db")
     monkeypatch.setenv("SYMBOLS_SPOT", "BTCUSDT")
     monkeypatch.setenv("INSTANCE_ID", "main")
+    monkeypatch.setenv("PORT", "8001")
     (tmp_path / ".env").write_text("DATA_DIR=/precious\n")
     settings = demo_settings(tmp_path / "demo", frozenset({Market.USDM}), {"BINANCE_REST_SPOT_BASE_URL": "http://h"})
     assert settings.db_url == ""
@@ -45,3 +46,4 @@ def test_a_demo_never_touches_the_users_own_database_or_symbols(
     assert settings.markets == (Market.USDM,)
     assert settings.symbols_futures == ("*",)
     assert settings.rest_base_url(Market.SPOT) == "http://h"
+    assert settings.port == 0

@@ -43,6 +43,16 @@ def test_health_that_cannot_be_written_stops_nobody(settings: Settings, tmp_path
     publisher(settings, LOADER)(ProcessHealth(pid=1, started_at=2, updated_at=3))
 
 
+def test_health_says_since_when_its_error_is_there(settings: Settings) -> None:
+    publish = publisher(settings, LOADER)
+    said = (("", 0), ("no disk", 20), ("no disk", 20), ("no database", 40), ("", 40), ("no database", 60))
+    for time, (error, since) in enumerate(said, 1):
+        publish(ProcessHealth(pid=1, started_at=2, updated_at=10 * time, last_error=error))
+        told = read_health(health_path(settings, LOADER), ProcessHealth)
+        assert told is not None
+        assert (told.last_error, told.last_error_at) == (error, since)
+
+
 @contextmanager
 def child(command: str, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Give a hidden command that runs, and the parent's end of its pipe."""

@@ -48,6 +48,13 @@ def test_collectors_are_added_up() -> None:
     assert both.ingestion == "recording"
 
 
+def test_times_are_not_added_up() -> None:
+    late = msgspec.structs.replace(LOADER, last_error_at=7, figures=LoaderHealth(last_written_at=9))
+    both = all_loaders([late, late], NOW)
+    assert both is not None
+    assert (both.last_error_at, both.figures.last_written_at) == (7, 9)
+
+
 def test_a_collector_that_is_missing_or_not_well_is_not_hidden_by_the_others() -> None:
     full = msgspec.structs.replace(COLLECTOR, ingestion="disk full")
     old = msgspec.structs.replace(COLLECTOR, updated_at=0)

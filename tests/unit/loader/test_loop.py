@@ -128,6 +128,13 @@ def append(writer: FileJournalWriter, *frames: bytes) -> None:
     writer.flush()
 
 
+def entries_bytes(directory: Path) -> int:
+    """Return the size of the first segment without its header."""
+    header, *entries = segment_path(directory, 1).read_bytes().splitlines(keepends=True)
+    assert b'"k":"header"' in header
+    return sum(map(len, entries))
+
+
 def ids(*numbers: int) -> list[bytes]:
     """Return frames of trades."""
     return [b'{"id":%d}' % number for number in numbers]
@@ -452,7 +459,20 @@ def test_health_tells_how_far_behind_the_sink_is(rig: Rig) -> None:
     last = rig.health[-1]
     assert (last.rows, last.batches, last.lag_bytes, last.lag_seconds) == (2, 2, 0, 0.0)
     assert last.position == rig.sink.store.positions["main"]
+    assert last.last_written_at == 2_000_000
+    assert last.loaded_bytes == entries_bytes(rig.directory)
     assert len(rig.health) < 10  # once a second, not at every look
+    writer.close()
+
+
+def test_health_tells_what_waits_to_become_a_batch(rig: Rig) -> None:
+    writer = open_writer(rig.directory)
+    append(writer, *ids(20, 21))
+    rig.steps = [nothing] * 60
+    rig.run(BatchPolicy(max_rows=100, max_bytes=50_000, max_age_s=2.5))
+    waiting = [one for one in rig.health if one.pending_rows]
+    assert {one.pending_rows for one in waiting} == {2}
+    assert {one.pending_bytes for one in waiting} == {entries_bytes(rig.directory)}
     writer.close()
 
 
