@@ -200,7 +200,7 @@ OLDEST_GAP: Final = Group[OldestGap](
     [
         Metric(
             "open_gap_oldest_timestamp_seconds",
-            "When the oldest open gap began, except those of cause window or unsubscribed (wanted); no series without any.",
+            "When the oldest open gap began, wanted ones (cause window, unsubscribed) aside; no series without any.",
             lambda it: it.time_s,
         )
     ],
