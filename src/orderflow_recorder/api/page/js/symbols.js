@@ -121,6 +121,11 @@ export class SymbolTable {
     this.#draw();
   }
 
+  /** Return how high the part of the list in sight is: the header stays on top of it. */
+  #seen() {
+    return this.#scroller.clientHeight - find("#symbols-head").offsetHeight;
+  }
+
   #rowHeight() {
     return Number.parseFloat(getComputedStyle(this.#scroller).getPropertyValue("--row")) || 34;
   }
@@ -129,7 +134,7 @@ export class SymbolTable {
     const height = this.#rowHeight();
     const focused = this.#body.contains(document.activeElement);
     const first = Math.max(0, Math.floor(this.#scroller.scrollTop / height) - BEYOND);
-    const last = Math.min(this.#shown.length, Math.ceil((this.#scroller.scrollTop + this.#scroller.clientHeight) / height) + BEYOND);
+    const last = Math.min(this.#shown.length, Math.ceil((this.#scroller.scrollTop + this.#seen()) / height) + BEYOND);
     this.#body.style.height = `${this.#shown.length * height}px`;
     find("#symbols-grid").setAttribute("aria-rowcount", String(this.#shown.length + 1));
     const rows = [];
@@ -174,7 +179,8 @@ export class SymbolTable {
     write(updates, rate(tick.updates_per_s));
     const age = now() - milliseconds(tick.updated_at);
     const silent = age > 60_000;
-    write(lag, silent ? `silent ${duration(age)}` : duration(lagOf(tick)));
+    write(lag, duration(silent ? age : lagOf(tick)));
+    lag.title = silent ? "Silent for so long" : "";
     lag.toggleAttribute("data-silent", silent);
     const open = this.#open.get(row.dataset.key) ?? 0;
     write(holes, open ? count(open) : "0");
@@ -195,7 +201,7 @@ export class SymbolTable {
 
   #key(event) {
     if (!this.#body.contains(event.target)) return;
-    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / this.#rowHeight()) - 1);
+    const page = Math.max(1, Math.floor(this.#seen() / this.#rowHeight()) - 1);
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -this.#shown.length, End: this.#shown.length };
     if (event.key === "Enter" || event.key === " ") this.#choose(this.#cursor);
     else if (event.key in moves) {
@@ -203,7 +209,7 @@ export class SymbolTable {
       const top = this.#cursor * this.#rowHeight();
       const seen = this.#scroller;
       if (top < seen.scrollTop) seen.scrollTop = top;
-      else if (top + this.#rowHeight() > seen.scrollTop + seen.clientHeight) seen.scrollTop = top + this.#rowHeight() - seen.clientHeight;
+      else if (top + this.#rowHeight() > seen.scrollTop + this.#seen()) seen.scrollTop = top + this.#rowHeight() - this.#seen();
       this.#render();
     } else return;
     event.preventDefault();
