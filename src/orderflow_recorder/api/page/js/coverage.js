@@ -30,6 +30,12 @@ function cluster(gaps, place, apart) {
   return marks;
 }
 
+/** Place an element within another, in parts of its width: it stays right when the window changes. */
+function put(element, left, width, whole) {
+  element.style.left = `${(100 * left) / whole}%`;
+  element.style.width = `${(100 * Math.max(width, NARROWEST)) / whole}%`;
+}
+
 const worst = (gaps) => gaps.reduce((a, b) => (GRAVITY[b.status] > GRAVITY[a.status] ? b : a)).status;
 
 function label(gaps) {
@@ -129,10 +135,11 @@ export class CoverageStrip {
   }
 
   #marks(gaps, stream, until) {
-    const width = Math.max(this.#rows.clientWidth - (innerWidth < 720 ? 0 : 260), 200);
+    const width = find(".axis", this.#rows)?.clientWidth || this.#rows.clientWidth || 1;
     const place = (time) => (width * Math.min(Math.max(time - until + DAY_MS, 0), DAY_MS)) / DAY_MS;
     const apart = matchMedia("(pointer: coarse)").matches ? FINGER : 2 * NARROWEST;
     return cluster(gaps, place, apart).map((mark, at) => {
+      const left = Math.min(mark.left, width - NARROWEST);
       const button = h("button.hole", {
         type: "button",
         "data-status": worst(mark.gaps),
@@ -142,9 +149,14 @@ export class CoverageStrip {
         tabIndex: at === 0 ? 0 : -1,
         onclick: () => showGaps(mark.gaps),
       });
-      const share = Math.min((100 * mark.left) / width, 100 - (100 * NARROWEST) / width);
-      button.style.left = `${share}%`;
-      button.style.width = `${Math.max((100 * (mark.right - mark.left)) / width, (100 * NARROWEST) / width)}%`;
+      put(button, left, mark.right - left, width);
+      // What is pressed may be several holes: each is drawn where it is, the worst on top.
+      for (const gap of [...mark.gaps].sort((a, b) => GRAVITY[a.status] - GRAVITY[b.status])) {
+        const [from, to] = spanOf(gap).map(place);
+        const bar = h("i", { "data-status": gap.status });
+        put(bar, Math.min(from, width - NARROWEST) - left, Math.max(to - from, NARROWEST), mark.right - left);
+        button.append(bar);
+      }
       return button;
     });
   }
