@@ -1,6 +1,8 @@
 """The application: paths, the door before them, and what every answer has in common."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +18,17 @@ from orderflow_recorder.api.headers import SECURITY, SecurityHeaders
 from orderflow_recorder.api.page_files import PageFiles
 from orderflow_recorder.api.problems import add_handlers
 from orderflow_recorder.api.rates import Rates
+from orderflow_recorder.api.routes.book import book_router
 from orderflow_recorder.api.routes.candles import candles_router
 from orderflow_recorder.api.routes.health import health_router
 from orderflow_recorder.api.routes.ledger import ledger_router
 from orderflow_recorder.api.routes.status import status_router
+from orderflow_recorder.api.routes.ticks import ticks_router
 from orderflow_recorder.api.routes.trades import trades_router
 from orderflow_recorder.api.schemas import PROBLEM_SCHEMA
 from orderflow_recorder.api.services import Services
 from orderflow_recorder.api.sign_in import SignIn
+from orderflow_recorder.api.stream import stream_router
 
 PREFIX: Final = "/api/v1"
 PAGE: Final = Path(__file__).parent / "page"
@@ -48,16 +53,37 @@ def create_app(services: Services) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        lifespan=_lifespan(services),
         middleware=_middleware(services, keys),
     )
     add_handlers(app, keys.redact, SECURITY)
     app.include_router(health_router(services.reasons))
     app.include_router(_paths(services))
+    app.include_router(stream_router(services.hub, _let_in))
     if PAGE.is_dir():
         # Behind all others: it takes whatever path is left.
         app.mount("/", PageFiles(PAGE))
     _describe(app)
     return app
+
+
+def _lifespan(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what runs beside the answers."""
+
+    @asynccontextmanager
+    async def run(_app: FastAPI) -> AsyncIterator[None]:
+        telling = asyncio.create_task(services.hub.run(services.clock.sleep))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    return run
+
+
+def _let_in() -> None:
+    """Do nothing: the guard has looked at the key."""
 
 
 def _middleware(services: Services, keys: Keys) -> list[Middleware]:
@@ -86,6 +112,8 @@ def _paths(services: Services) -> APIRouter:
         Security(HTTPBearer(scheme_name="bearer", auto_error=False)),
     ]
     router = APIRouter(prefix=PREFIX, dependencies=documented)
+    router.include_router(ticks_router(services.store))
+    router.include_router(book_router(services.database, services.store, services.clock))
     router.include_router(trades_router(services.database))
     router.include_router(candles_router(services.database, services.clock))
     router.include_router(ledger_router(services.database))

@@ -21,6 +21,12 @@ TEXT: Final[Schema] = {"type": "string"}
 INTEGER: Final[Schema] = {"type": "integer"}
 REAL: Final[Schema] = {"type": "number"}
 TRUTH: Final[Schema] = {"type": "boolean"}
+LEVEL: Final[Schema] = {
+    "type": "object",
+    "required": ["price", "quantity"],
+    "properties": {"price": NUMBER, "quantity": NUMBER},
+    "additionalProperties": False,
+}
 PROBLEM_SCHEMA: Final[Schema] = {
     "type": "object",
     "title": "Problem",

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.research import Database
 
@@ -21,6 +22,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         rate_per_minute: Requests of one key, or without keys of one address.
         cors_origins: Web pages of other hosts that may ask.
         database: Lends a database.
+        store: The latest of every symbol.
+        hub: Tells those who follow it.
         status: Says how the recorder is, as plain data.
         reasons: Says why this process is not ready; nothing if it is. Tells nobody's secrets.
         clock: For what is now.
@@ -30,6 +33,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     rate_per_minute: int
     cors_origins: Sequence[str]
     database: Databases
+    store: TickStore
+    hub: Hub
     status: Callable[[], Mapping[str, Any]]
     reasons: Callable[[], Sequence[str]]
     clock: Clock

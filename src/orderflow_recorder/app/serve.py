@@ -18,6 +18,7 @@ from loguru import logger
 from orderflow_recorder.api.app import create_app
 from orderflow_recorder.api.databases import DatabasePool
 from orderflow_recorder.api.services import Services
+from orderflow_recorder.api.stream import StreamProtocol
 from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.serve_database import ServedDatabase
@@ -25,6 +26,7 @@ from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.app.status import read_status
 from orderflow_recorder.app.status_times import with_times
 from orderflow_recorder.domain.errors import OrderflowError, SettingsError, SinkError, SinkUnavailableError
+from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.ports.clock import Clock
 
 CONNECTIONS: Final = 4
@@ -61,6 +63,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     )
     clock = SystemClock()
     database = ServedDatabase(settings)
+    store = TickStore()
     pool = DatabasePool(database.connect, clock, size=CONNECTIONS, patience_s=WAIT_S)
     with closing(_listen(host, port)) as listening, closing(database), closing(pool):
         app = create_app(
@@ -69,6 +72,8 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
                 rate_per_minute=settings.api_rate_per_minute,
                 cors_origins=settings.api_cors_origins,
                 database=pool,
+                store=store,
+                hub=Hub(store),
                 status=StatusReader(lambda: with_times(msgspec.to_builtins(read_status(settings))), clock).read,
                 reasons=lambda: database_reasons(pool),
                 clock=clock,
@@ -153,7 +158,7 @@ def _run(app: FastAPI, listening: socket.socket) -> None:
     _hand_over_logs()
     config = uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=StreamProtocol,
         ws_max_size=_MOST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         log_config=None,
