@@ -36,6 +36,11 @@ _ROUNDED: Final = (
 )
 
 
+def candle_schema(numbers: Numbers) -> pa.Schema:
+    """Return the columns of candles."""
+    return _SCHEMAS[numbers]
+
+
 def read_candle_table(
     connection: psycopg.Connection[Any],
     key: tuple[Market, str],
