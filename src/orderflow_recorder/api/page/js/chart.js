@@ -87,9 +87,18 @@ export class ChartPanel {
     this.#placed = true;
   }
 
+  /** Show that there is nothing. */
+  none(text) {
+    this.#ending?.abort();
+    this.#candles = null;
+    this.#rows = [];
+    find(`#intervals input[value="${this.selection.interval}"]`).checked = true;
+    show(this.#panel, "empty", text);
+  }
+
   /** Ask the tables about the candles that were unfinished. */
   async settle(bars) {
-    if (!this.#candles) return this.selection.symbol ? this.load() : undefined;
+    if (!this.#candles) return this.#panel.dataset.state === "error" ? this.load() : undefined;
     const candles = this.#candles;
     try {
       await candles.settle(bars);

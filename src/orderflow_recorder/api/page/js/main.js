@@ -68,6 +68,12 @@ async function readSteps() {
 /** Read the newest of the chosen symbol: day, book, a few trades. */
 async function readTick() {
   const { market, symbol } = selection;
+  if (!symbols.isLive(market, symbol)) {
+    writeDay(null);
+    ladder.none("No book yet: nothing of this symbol comes in at the moment.");
+    tape.none("No trades yet: nothing of this symbol comes in at the moment.");
+    return;
+  }
   try {
     const tick = await get(`ticks/${market}/${symbol}`);
     if (!selection.is(market, symbol)) return;
@@ -79,7 +85,7 @@ async function readTick() {
     if (!(error instanceof Refusal) || !selection.is(market, symbol)) return;
     writeDay(null);
     ladder.fail(`No book: ${error.message}`, readTick);
-    tape.none(error.status === 404 ? "No trade of this symbol yet." : `No trades: ${error.message}`);
+    tape.none(`No trades: ${error.message}`);
   }
 }
 
@@ -92,7 +98,8 @@ async function readTape(tick) {
   const found = await get("trades", { market, symbol, ...span });
   if (!selection.is(market, symbol)) return undefined;
   const side = (trade) => trade.side ?? (trade.buyer_is_maker ? "sell" : "buy");
-  const named = (trade) => ({ market, symbol, stream: tick.trade.stream, ...trade, trade_id: trade.trade_id ?? trade.agg_trade_id, side: side(trade) });
+  const id = (trade) => trade.trade_id ?? trade.agg_trade_id;
+  const named = (trade) => ({ market, symbol, stream: tick.trade.stream, ...trade, trade_id: id(trade), side: side(trade) });
   for (const trade of [...found.rows, tick.trade]) tape.take(named(trade));
   return undefined;
 }
@@ -113,7 +120,8 @@ function showSymbol() {
   ladder.clear();
   tape.clear();
   symbols.tick();
-  chart.load();
+  if (symbols.knows(market, symbol)) chart.load();
+  else chart.none("Nothing of this symbol is recorded.");
   coverage.load();
   readTick();
 }
@@ -161,17 +169,27 @@ async function begin() {
   selection.onChange((_, what) => (what === "symbol" ? showSymbol() : chart.load()));
   listen();
   stream.subscribe("gaps", "*", "*");
-  await Promise.all([readSteps(), header.poll(), symbols.poll()]);
-  ledger.setSymbols([...steps.keys()].map((key) => key.split(" ")[1]));
+  await Promise.all([readSteps(), header.poll(), symbols.readRecorded()]);
+  await symbols.poll();
+  ledger.setSymbols(symbols.names());
   ledger.load();
   countHoles();
   if (!selection.symbol) chooseFirst();
   else showSymbol();
-  repeat(() => symbols.poll().then(() => selection.symbol || chooseFirst()), EVERY.ticks);
+  repeat(look, EVERY.ticks);
   repeat(() => header.poll(), EVERY.status);
   repeat(() => chart.settle(), EVERY.settle);
   repeat(() => coverage.tick(), EVERY.strip);
   repeat(countHoles, EVERY.holes);
+}
+
+/** Read all ticks; take up what there was nothing of before. */
+async function look() {
+  const { market, symbol } = selection;
+  const wasLive = symbols.isLive(market, symbol);
+  await symbols.poll();
+  if (!symbol) chooseFirst();
+  else if (!wasLive && symbols.isLive(market, symbol)) showSymbol();
 }
 
 function chooseFirst() {

@@ -8,6 +8,7 @@ import { MARKETS, count, decimal, duration, milliseconds, rate } from "./format.
 
 const BEYOND = 6;
 const SHORT = { spot: "Spot", usdm: "Fut." };
+const UNKNOWN = { trade: null, bid: null, ask: null, day: null, trades_per_s: 0, updates_per_s: 0 };
 const NEWEST_FIRST = new Set(["trades", "updates", "holes"]);
 
 const lagOf = (tick) => (tick.trade ? milliseconds(tick.trade.receive_time) - milliseconds(tick.trade.trade_time) : Number.NaN);
@@ -20,6 +21,7 @@ export class SymbolTable {
   #body = find("#symbols-rows");
   #ticks = new Map();
   #open = new Map();
+  #live = new Set();
   #shown = [];
   #sort = { by: "trades", down: true };
   #cursor = 0;
@@ -54,13 +56,45 @@ export class SymbolTable {
     this.#busy = true;
     try {
       const ticks = await get("ticks");
-      this.#ticks = new Map(ticks.rows.map((tick) => [`${tick.market} ${tick.symbol}`, tick]));
+      for (const tick of ticks.rows) {
+        this.#ticks.set(`${tick.market} ${tick.symbol}`, tick);
+        this.#live.add(`${tick.market} ${tick.symbol}`);
+      }
       this.#arrange();
     } catch (error) {
       if (!this.#ticks.size) show(this.#panel, "error", `No symbols: ${error.message}`, () => this.poll());
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Know the symbols that are in the tables: one of which nothing came yet is there as well. */
+  async readRecorded() {
+    const newest = new Map();
+    try {
+      for (const { market, symbol, last_time } of (await get("coverage")).rows) {
+        const key = `${market} ${symbol}`;
+        if (!newest.has(key) || last_time > newest.get(key).updated_at) newest.set(key, { market, symbol, updated_at: last_time, ...UNKNOWN });
+      }
+    } catch {
+      // Without tables the newest is all there is.
+    }
+    for (const [key, tick] of newest) if (!this.#ticks.get(key)?.trade) this.#ticks.set(key, { ...tick, ...this.#ticks.get(key) });
+  }
+
+  /** Say whether anything of a symbol is in the tables, or came since. */
+  knows(market, symbol) {
+    return this.#ticks.has(`${market} ${symbol}`);
+  }
+
+  /** Say whether anything of a symbol came to the live store: only then there is something to ask it for. */
+  isLive(market, symbol) {
+    return this.#live.has(`${market} ${symbol}`);
+  }
+
+  /** Return the names of all symbols. */
+  names() {
+    return [...new Set([...this.#ticks.values()].map((tick) => tick.symbol))];
   }
 
   /** Know how many holes of each symbol are not healed, by "market symbol". */
