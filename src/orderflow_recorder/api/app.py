@@ -23,9 +23,10 @@ from orderflow_recorder.api.routes.candles import candles_router
 from orderflow_recorder.api.routes.health import health_router
 from orderflow_recorder.api.routes.ledger import ledger_router
 from orderflow_recorder.api.routes.status import status_router
+from orderflow_recorder.api.routes.subscriptions import subscriptions_router
 from orderflow_recorder.api.routes.ticks import ticks_router
 from orderflow_recorder.api.routes.trades import trades_router
-from orderflow_recorder.api.schemas import PROBLEM_SCHEMA
+from orderflow_recorder.api.schemas import PROBLEM_SCHEMA, error_answers
 from orderflow_recorder.api.services import Services
 from orderflow_recorder.api.sign_in import SignIn
 from orderflow_recorder.api.stream import stream_router
@@ -118,6 +119,8 @@ def _paths(services: Services) -> APIRouter:
     router.include_router(candles_router(services.database, services.clock))
     router.include_router(ledger_router(services.database))
     router.include_router(status_router(services.status))
+    if services.subscriptions is not None:
+        router.include_router(subscriptions_router(services.subscriptions), responses=error_answers())
     return router
 
 

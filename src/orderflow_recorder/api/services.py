@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from orderflow_recorder.api.routes.subscriptions import Subscriptions
 from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.research import Database
@@ -24,6 +25,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         database: Lends a database.
         store: The latest of every symbol.
         hub: Tells those who follow it.
+        subscriptions: What is recorded, and how to change that; none where it cannot be.
         status: Says how the recorder is, as plain data.
         reasons: Says why this process is not ready; nothing if it is. Tells nobody's secrets.
         clock: For what is now.
@@ -35,6 +37,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     database: Databases
     store: TickStore
     hub: Hub
+    subscriptions: Subscriptions | None
     status: Callable[[], Mapping[str, Any]]
     reasons: Callable[[], Sequence[str]]
     clock: Clock

@@ -25,6 +25,7 @@ from orderflow_recorder.app.serve_database import ServedDatabase
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.app.status import read_status
 from orderflow_recorder.app.status_times import with_times
+from orderflow_recorder.app.subscriptions import RecorderSubscriptions
 from orderflow_recorder.domain.errors import OrderflowError, SettingsError, SinkError, SinkUnavailableError
 from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.ports.clock import Clock
@@ -74,6 +75,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
                 database=pool,
                 store=store,
                 hub=Hub(store),
+                subscriptions=RecorderSubscriptions(settings, clock),
                 status=StatusReader(lambda: with_times(msgspec.to_builtins(read_status(settings))), clock).read,
                 reasons=lambda: database_reasons(pool),
                 clock=clock,
@@ -153,9 +155,8 @@ def _address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if listening.family is socket.AF_INET6 else f"http://{host}:{port}/"
 
 
-def _run(app: FastAPI, listening: socket.socket) -> None:
-    """Run the server until it is told to stop."""
-    _hand_over_logs()
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """Return what serves ``app``, not yet started."""
     config = uvicorn.Config(
         app,
         ws=StreamProtocol,
@@ -167,7 +168,13 @@ def _run(app: FastAPI, listening: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_S,
     )
-    server = uvicorn.Server(config)
+    return uvicorn.Server(config)
+
+
+def _run(app: FastAPI, listening: socket.socket) -> None:
+    """Run the server until it is told to stop."""
+    _hand_over_logs()
+    server = make_server(app)
     # The server raises the signal that stopped it once more at the end: it has done its work then.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
