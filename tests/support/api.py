@@ -99,35 +99,35 @@ class Asked:
         """Ask through ``client``."""
         self.client = client
 
-    def get(self, path: str, accept: str = "", **parameters: str | int) -> httpx.Response:
+    def get(self, path: str, accept: str = "", /, **parameters: str | int) -> httpx.Response:
         """Return the answer to a question under ``/api/v1``."""
         headers = {"Accept": accept} if accept else {}
         return self.client.get(f"/api/v1{path}", params=parameters, headers=headers)
 
-    def rows(self, path: str, **parameters: str | int) -> list[dict[str, Any]]:
+    def rows(self, path: str, /, **parameters: str | int) -> list[dict[str, Any]]:
         """Return the rows of a page."""
-        answer = self.get(path, **parameters)
+        answer = self.get(path, "", **parameters)
         assert answer.status_code == 200, answer.text
         return list(answer.json()["rows"])
 
-    def pages(self, path: str, **parameters: str | int) -> list[dict[str, Any]]:
+    def pages(self, path: str, /, **parameters: str | int) -> list[dict[str, Any]]:
         """Return the rows of all pages, by their cursors."""
         found: list[dict[str, Any]] = []
         while True:
-            answer = self.get(path, **parameters).json()
+            answer = self.get(path, "", **parameters).json()
             found += answer["rows"]
             if answer["next"] is None:
                 return found
             parameters["after"] = answer["next"]
 
-    def detail(self, path: str, status: int, **parameters: str | int) -> str:
+    def detail(self, code: int, path: str, /, **parameters: str | int) -> str:
         """Return what a refusal says; it is a problem of that status."""
-        answer = self.get(path, **parameters)
-        assert answer.status_code == status, answer.text
+        answer = self.get(path, "", **parameters)
+        assert answer.status_code == code, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         body = answer.json()
         assert body.keys() == {"title", "status", "detail"}
-        assert body["status"] == status
+        assert body["status"] == code
         return str(body["detail"])
 
 
