@@ -39,7 +39,7 @@ def fed(data: Path, url: str | None) -> Iterator[tuple[TickStore, Hub]]:
     """Feed a store from a recorder's journals."""
     store = TickStore()
     hub = Hub(store)
-    feed = LiveFeed(load_settings(None, data_dir=data), store, hub, url=url)
+    feed = LiveFeed(load_settings(None, data_dir=data), store, hub, address=None if url is None else lambda: url)
     feed.start()
     try:
         yield store, hub
