@@ -1,7 +1,7 @@
 """Candles of a second, while they grow.
 
 Made of trades if there is one in the second, else of aggregates, never of both, like those of the database. A second is
-over `SETTLED_NS` after its end, by what was received: what comes later changes the candle of the database alone.
+over `SETTLED_NS` after its end, by the clock of receipt. What comes later, or from REST, changes only the database's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,21 +25,22 @@ class SecondCandles:
     def __init__(self) -> None:
         """Start without any."""
         self._candles: dict[Place, list[Rollup | None]] = {}
-        self._order: list[Place] = []
+        self._due: list[tuple[int, Place]] = []
         self._grown: set[Place] = set()
-        self._over = 0
+        self._over: dict[tuple[Market, str], int] = {}
 
     def take(self, trades: Iterable[Trade | AggTrade]) -> None:
         """Take trades (hot path)."""
         for trade in trades:
             second = trade.trade_time // _SECOND
-            if second < self._over:
-                continue
             place = second, trade.market, trade.symbol
             pair = self._candles.get(place)
             if pair is None:
+                if trade.event_time is None or second <= self._over.get(place[1:], 0):
+                    continue
                 self._candles[place] = pair = [None, None]
-                heappush(self._order, place)
+                end = trade.receive_time + (second + 1) * _SECOND - trade.trade_time
+                heappush(self._due, (end + SETTLED_NS, place))
             kind = type(trade) is AggTrade
             candle = pair[kind]
             if candle is None:
@@ -54,10 +55,10 @@ class SecondCandles:
         Args:
             now: Everything received before it was taken, ns.
         """
-        self._over = max(self._over, (now - SETTLED_NS) // _SECOND)
-        while self._order and self._order[0][0] < self._over:
-            place = heappop(self._order)
+        while self._due and self._due[0][0] <= now:
+            _, place = heappop(self._due)
             self._grown.discard(place)
+            self._over[place[1:]] = max(place[0], self._over.get(place[1:], 0))
             yield place, _candle(self._candles.pop(place)), True
         grown, self._grown = self._grown, set()
         for place in sorted(grown):

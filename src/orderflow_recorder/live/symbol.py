@@ -96,6 +96,12 @@ class SymbolState:
             asks=tuple(Level(price, quantity) for price, quantity in best[1]),
         )
 
+    def seed_trade(self, trade: Trade | AggTrade) -> None:
+        """Know the newest trade that was taken elsewhere."""
+        if self._trade is None or trade.trade_time > self._trade.trade_time:
+            self._trade = trade
+            self._note(trade.receive_time)
+
     def tick(self, now: int) -> Tick:
         """Return all of it.
 
@@ -133,7 +139,11 @@ class SymbolState:
         return next(iter(top.bids), None), next(iter(top.asks), None)
 
     def _day(self, now: int) -> Day | None:
-        found = self.day.look(now)
+        newest = self._trade
+        if newest is None:
+            return None
+        # The venue's clock, as far as we know it: it went on since the newest trade as ours did.
+        found = self.day.look(newest.trade_time + max(0, now - newest.receive_time))
         if found is None:
             return None
         since, day = found

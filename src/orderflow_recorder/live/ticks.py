@@ -159,6 +159,11 @@ class TickStore:
         with self._lock:
             self._state((market, symbol)).seen[aggregates] = SeenIds(taken)
 
+    def seed_trade(self, trade: Trade | AggTrade) -> None:
+        """Know the newest trade of a symbol, without telling anybody."""
+        with self._lock:
+            self._state((trade.market, trade.symbol)).seed_trade(trade)
+
     def seed_day(self, market: Market, symbol: str, bucket: int, rollup: Rollup, *, aggregates: bool) -> None:
         """Know five minutes of a symbol; see `RollingDay.put`."""
         with self._lock:

@@ -16,6 +16,11 @@ def iso(nanoseconds: int) -> str:
     return f"{_second(second)}.{rest // 1000:06d}Z"
 
 
+def iso_moment(moment: datetime) -> str:
+    """Return an aware moment as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 @lru_cache(maxsize=4096)
 def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
