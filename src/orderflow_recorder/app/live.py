@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -55,27 +55,28 @@ class LiveFeed:
     nothing comes.
     """
 
-    def __init__(self, settings: Settings, store: TickStore, hub: Hub, *, url: str | None) -> None:
+    def __init__(self, settings: Settings, store: TickStore, hub: Hub, *, address: Callable[[], str] | None) -> None:
         """Read nothing yet.
 
         Args:
             settings: Where the journals are.
             store: To be fed.
             hub: Of the store; told the gaps, and when the end of the journals is reached.
-            url: Of the database; none where there is none, then it begins at the journals' ends.
+            address: Gives that of the database, or raises `SinkError`; none where there is no database: then it begins
+                at the journals' ends.
         """
         self.trouble = ""
         self._settings = settings
         self._store = store
         self._hub = hub
-        self._url = url
+        self._address = address
         self._clock = SystemClock()
-        self._books = PostgresBooks(url) if url else None
+        self._books: PostgresBooks | None = None
         self._tails: dict[int, _Tail] = {}
         self._begun: set[Key] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
-        self._gaps = GapWatch(url, hub) if url else None
+        self._gaps = GapWatch(address, hub) if address else None
 
     def start(self) -> None:
         """Begin to read."""
@@ -114,7 +115,7 @@ class LiveFeed:
 
     def _begin(self) -> dict[str, Position]:
         """Take what the tables have; return where the journals go on behind it, by instance."""
-        seeds = None if self._url is None else self._seeds(self._url)
+        seeds = None if self._address is None else self._seeds(self._address)
         if seeds is None:
             return {}
         starts: dict[str, Position] = {}
@@ -137,18 +138,24 @@ class LiveFeed:
             _sow(self._store, stream)
         return starts
 
-    def _seeds(self, url: str) -> LiveSeeds | None:
+    def _seeds(self, address: Callable[[], str]) -> LiveSeeds | None:
         """Return what the tables have; none where the database is away, and stays so for a while."""
         names = [journal_of(self._settings.instance_id, number) for number in self._numbers()]
         until = self._clock.monotonic() + _PATIENCE_S
         while not self._stop.is_set():
             try:
-                return read_live_seeds(url, names, BUCKET_NS // _NS_PER_S)
+                url = address()
+                seeds = read_live_seeds(url, names, BUCKET_NS // _NS_PER_S)
             except SinkError as error:
+                if not journals(self._settings):
+                    return None  # nothing was recorded yet
                 if self._clock.monotonic() > until:
                     _LOG.warning("live data begins at the journal's end, as the database is away: {}", error)
                     return None
                 self._stop.wait(1.0)
+            else:
+                self._books = PostgresBooks(url)
+                return seeds
         return None
 
     def _open(self, starts: Mapping[str, Position]) -> None:

@@ -1,6 +1,7 @@
 """Tells the hub what changes in the gap ledger."""
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,9 +23,14 @@ class GapWatch:
     afterwards all that changed meanwhile.
     """
 
-    def __init__(self, url: str, hub: Hub) -> None:
-        """Look at nothing yet."""
-        self._changes = LedgerChanges(url)
+    def __init__(self, address: Callable[[], str], hub: Hub) -> None:
+        """Look at nothing yet.
+
+        Args:
+            address: Gives that of the database, or raises `SinkError`.
+            hub: Is told.
+        """
+        self._changes = LedgerChanges(address)
         self._hub = hub
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gaps", daemon=True)

@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +21,7 @@ from orderflow_recorder.api.services import Services
 from orderflow_recorder.api.stream import StreamProtocol
 from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.live import LiveFeed
 from orderflow_recorder.app.serve_database import ServedDatabase
 from orderflow_recorder.app.settings import Settings
 from orderflow_recorder.app.status import read_status
@@ -62,28 +63,34 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
         instance=settings.instance_id,
         secrets=settings.api_key,
     )
-    clock = SystemClock()
-    database = ServedDatabase(settings)
-    store = TickStore()
-    pool = DatabasePool(database.connect, clock, size=CONNECTIONS, patience_s=WAIT_S)
-    with closing(_listen(host, port)) as listening, closing(database), closing(pool):
-        app = create_app(
-            Services(
-                keys=settings.api_key,
-                rate_per_minute=settings.api_rate_per_minute,
-                cors_origins=settings.api_cors_origins,
-                database=pool,
-                store=store,
-                hub=Hub(store),
-                subscriptions=RecorderSubscriptions(settings, clock),
-                status=StatusReader(lambda: with_times(msgspec.to_builtins(read_status(settings))), clock).read,
-                reasons=lambda: database_reasons(pool),
-                clock=clock,
-            )
-        )
+    with closing(_listen(host, port)) as listening, ExitStack() as stack:
+        app = create_app(_services(settings, SystemClock(), stack))
         logger.info("listens on {}", _address(listening))
         _run(app, listening)
     logger.info("stopped")
+
+
+def _services(settings: Settings, clock: Clock, stack: ExitStack) -> Services:
+    """Return what the application is made of; ``stack`` ends it."""
+    database = stack.enter_context(closing(ServedDatabase(settings)))
+    pool = stack.enter_context(closing(DatabasePool(database.connect, clock, size=CONNECTIONS, patience_s=WAIT_S)))
+    store = TickStore()
+    hub = Hub(store)
+    feed = stack.enter_context(closing(LiveFeed(settings, store, hub, address=database.address)))
+    feed.start()
+    status = StatusReader(lambda: with_times(msgspec.to_builtins(read_status(settings))), clock)
+    return Services(
+        keys=settings.api_key,
+        rate_per_minute=settings.api_rate_per_minute,
+        cors_origins=settings.api_cors_origins,
+        database=pool,
+        store=store,
+        hub=hub,
+        subscriptions=RecorderSubscriptions(settings, clock),
+        status=status.read,
+        reasons=lambda: [*database_reasons(pool), *(["the journal cannot be followed"] if feed.trouble else [])],
+        clock=clock,
+    )
 
 
 def check_keys(settings: Settings, host: str) -> None:

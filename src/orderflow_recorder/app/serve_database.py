@@ -27,7 +27,15 @@ class ServedDatabase:
         Raises:
             SinkError: There is no database, or it refuses.
         """
-        return research.connect(self._settings.db_url or self._embedded(), patience_s=PATIENCE_S)
+        return research.connect(self.address(), patience_s=PATIENCE_S)
+
+    def address(self) -> str:
+        """Return where it is.
+
+        Raises:
+            SinkError: There is none.
+        """
+        return self._settings.db_url or self._embedded()
 
     def close(self) -> None:
         """Leave the embedded server to whoever else uses it; stop it if nobody does."""

@@ -1,5 +1,6 @@
 """What changes in the gap ledger, look by look."""
 
+from collections.abc import Callable
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -26,9 +27,13 @@ _HEALED: Final = "healed"
 class LedgerChanges:
     """The ledger of one database, as it was at the last look. Connects when asked, and again when the line is lost."""
 
-    def __init__(self, url: str) -> None:
-        """Look at nothing yet."""
-        self._url = url
+    def __init__(self, address: Callable[[], str]) -> None:
+        """Look at nothing yet.
+
+        Args:
+            address: Gives that of the database, or raises `SinkError`.
+        """
+        self._address = address
         self._connection: psycopg.Connection[Any] | None = None
         self._newest: int | None = None
         self._watched: dict[int, list[Any]] = {}
@@ -40,14 +45,15 @@ class LedgerChanges:
             SinkUnavailableError: The database is away; the next look tells what was missed.
             SinkRefusedError: A person must act.
         """
+        url = self._address()
         try:
             if self._connection is None:
-                self._connection = connect(self._url)
+                self._connection = connect(url)
             with self._connection.transaction():
                 return self._look(self._connection)
         except psycopg.Error as error:
             self.close()
-            raise sink_error(error, redact_url(self._url)) from error
+            raise sink_error(error, redact_url(url)) from error
 
     def close(self) -> None:
         """Release the connection. Idempotent."""

@@ -1,5 +1,6 @@
 """Rows page by page: each begins behind a place in an index, so that the last page costs what the first one does."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
@@ -19,6 +20,32 @@ Place: TypeAlias = tuple[datetime, int]
 """Time and id of a row."""
 
 TRADE_IDS: Final[dict[TradeTable, str]] = {"trades": "trade_id", "agg_trades": "agg_trade_id"}
+
+
+def trades_query(
+    table: TradeTable,
+    key: tuple[Market, str],
+    span: tuple[datetime | None, datetime | None],
+    after: Place | None,
+    limit: int,
+    columns: Sequence[str],
+) -> sql.Composed:
+    """Return the query of `PageQuestions.trades_page`: whatever page it is, the index leads to its first row."""
+    time = TIMES[table]
+    condition = within(time, *key, *span)
+    order = sql.SQL("{}, {}").format(sql.Identifier(time), sql.Identifier(TRADE_IDS[table]))
+    if after is not None:
+        # The first half is in the second, but only it keeps TimescaleDB from looking into older chunks.
+        condition += sql.SQL(" AND {} >= {} AND ({}) > ({}, {})").format(
+            sql.Identifier(time), sql.Literal(after[0]), order, sql.Literal(after[0]), sql.Literal(after[1])
+        )
+    return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier("public", table),
+        condition,
+        order,
+        sql.Literal(limit),
+    )
 
 
 class PageQuestions:
@@ -48,22 +75,8 @@ class PageQuestions:
             limit: The most rows.
             numbers: How prices and quantities come.
         """
-        time = TIMES[table]
-        condition = within(time, *key, *span)
-        order = sql.SQL("{}, {}").format(sql.Identifier(time), sql.Identifier(TRADE_IDS[table]))
-        if after is not None:
-            # The first half is in the second, but only it keeps TimescaleDB from looking into older chunks.
-            condition += sql.SQL(" AND {} >= {} AND ({}) > ({}, {})").format(
-                sql.Identifier(time), sql.Literal(after[0]), order, sql.Literal(after[0]), sql.Literal(after[1])
-            )
         columns = table_columns(table)
-        query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}").format(
-            sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
-            sql.Identifier("public", table),
-            condition,
-            order,
-            sql.Literal(limit),
-        )
+        query = trades_query(table, key, span, after, limit, [column.name for column in columns])
         with self._session.asking() as connection:
             return frame(read_table(connection, query, columns_schema(columns, numbers), name=table))
 
