@@ -2,57 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, WebSocketRoute, sync_playwright
+from playwright.sync_api import Browser, WebSocketRoute
 
-from tests.support import database
-from tests.support.page import ARGUMENTS, CHROMIUM, WITHIN_S, Opened, Stage, stage
+from tests.support.page import CHROMIUM, PANELS, WITHIN_S, Opened, Stage
 from tests.support.processes import wait_until
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt install chromium"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
-
-PANELS = ("symbols", "chart", "book", "tape", "coverage")
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Give a real Chromium."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def scene(postgres_url: str, postgres_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Give venue, recorder and server; the spot BTCUSDT book has a hole that no source has, its trades one that was healed."""
-    folder = tmp_path_factory.mktemp("page")
-    with database.new_database(postgres_url, template=postgres_template) as url, stage(folder, url) as running:
-        running.lose("depth@100ms", 2)
-        running.lose("trade", 3)
-        wait_until(
-            lambda: {gap["status"] for gap in gaps(running)} >= {"unrecoverable", "healed"},
-            within_s=WITHIN_S,
-            what="both holes are in the ledger",
-        )
-        yield running
 
 
 @pytest.fixture
-def opened(browser: Browser, scene: Stage) -> Iterator[Opened]:
+def opened(chromium: Browser, page_scene: Stage) -> Iterator[Opened]:
     """Give the page on a desk."""
-    with Opened(browser, scene.server.url) as page:
+    with Opened(chromium, page_scene.server.url) as page:
         yield page.goto().ready(*PANELS)
-
-
-def gaps(scene: Stage) -> list[dict[str, Any]]:
-    return list(scene.server.get("gaps?market=spot&symbol=BTCUSDT")["rows"])
 
 
 def test_data_appears_and_moves(opened: Opened) -> None:
@@ -63,7 +30,7 @@ def test_data_appears_and_moves(opened: Opened) -> None:
     assert sorted(rows.locator(".ticker").all_inner_texts()) == ["BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]
     assert page.title() == "BTCUSDT Spot · orderflow recorder"
     for name in ("Frames", "Rows", "Streams", "Books"):
-        assert page.locator("#facts div", has_text=name).locator("dd").inner_text() != "–"
+        assert page.locator("#facts div", has_text=name).locator("dd").inner_text() != "\u2013"
     prices = page.locator("#book-asks th, #book-bids th").all_inner_texts()
     written = [float(price.replace(",", "")) for price in prices]
     assert len(written) == 20
@@ -74,16 +41,20 @@ def test_data_appears_and_moves(opened: Opened) -> None:
     page.wait_for_function("(before) => document.querySelector('#chart-values').innerText !== before", arg=volume)
 
 
-def test_figures_are_those_of_the_api_to_the_last_digit(opened: Opened, scene: Stage) -> None:
+def test_figures_are_those_of_the_api_to_the_last_digit(opened: Opened, page_scene: Stage) -> None:
     opened.page.click("#intervals label:has-text('1m')")
     assert opened.page.url.endswith("#/spot/BTCUSDT/1m")
     path = "candles?market=spot&symbol=BTCUSDT&resolution=1m&start=2026-01-01&end=2027-01-01"
     # The first candle never changes any more but for its healed trades, which are there by now.
-    first = scene.server.get(path.replace("2026-01-01&end=2027-01-01", gaps(scene)[0]["opened_at"][:10]))["rows"][0]
+    first = page_scene.server.get(path.replace("2026-01-01&end=2027-01-01", page_scene.gaps()[0]["opened_at"][:10]))[
+        "rows"
+    ][0]
     opened.ready("chart")
     opened.page.focus("#chart")
     opened.page.keyboard.press("Home")
-    opened.page.wait_for_function(f"() => document.querySelector('#chart-time').innerText.startsWith('{first['bucket'][:19].replace('T', ' ')}')")
+    opened.page.wait_for_function(
+        f"() => document.querySelector('#chart-time').innerText.startsWith('{first['bucket'][:19].replace('T', ' ')}')"
+    )
     shown = dict(
         zip(
             opened.page.locator("#chart-values dt").all_inner_texts(),
@@ -91,8 +62,15 @@ def test_figures_are_those_of_the_api_to_the_last_digit(opened: Opened, scene: S
             strict=True,
         )
     )
-    for label, name in {"O": "open", "H": "high", "L": "low", "C": "close", "Volume": "volume", "Delta": "delta"}.items():
-        text = shown[label].replace(",", "").replace("−", "-").removeprefix("+")
+    for label, name in {
+        "O": "open",
+        "H": "high",
+        "L": "low",
+        "C": "close",
+        "Volume": "volume",
+        "Delta": "delta",
+    }.items():
+        text = shown[label].replace(",", "").replace("\u2212", "-").removeprefix("+")
         assert text.rstrip("0").rstrip(".") == first[name].rstrip("0").rstrip("."), label
     assert shown["CVD"] == shown["Delta"]
 
@@ -105,29 +83,32 @@ def test_sums_are_exact(opened: Opened) -> None:
           return [
             add("0.1", "0.2"), add("9007199254740993.00000001", "0.00000009"), add("-1.5", "1.50"),
             subtract("64321.17000000", "64321.16"), subtract("0.1", "0.3"), compare("0.10", "0.1"), compare("2", "10"),
-            decimal("112345.10000000", 2), decimal("0.00001234", 2), decimal("-1234567.5"), decimal(null), signed("0.50"),
+            decimal("112345.10000000", 2), decimal("0.00001234", 2), decimal("-1234567.5"), decimal(null),
+            signed("0.50"),
           ];
         }"""
     )
     assert found == [
         *("0.3", "9007199254740993.00000010", "0.00", "0.01000000", "-0.2", 0, -1),
-        *("112,345.10", "0.00001234", "−1,234,567.5", "–", "+0.5"),
+        *("112,345.10", "0.00001234", "\u22121,234,567.5", "\u2013", "+0.5"),
     ]
 
 
-def test_a_fault_shows_as_a_hole_and_can_be_clicked(opened: Opened, scene: Stage) -> None:
+def test_a_fault_shows_as_a_hole_and_can_be_clicked(opened: Opened, page_scene: Stage) -> None:
     page = opened.page
-    before = {gap["gap_id"] for gap in gaps(scene)}
-    scene.lose("depth@100ms", 3)
+    before = {gap["gap_id"] for gap in page_scene.gaps()}
+    page_scene.lose("depth@100ms", 3)
     gap = wait_until(
-        lambda: next((one for one in gaps(scene) if one["gap_id"] not in before), None),
+        lambda: next((one for one in page_scene.gaps() if one["gap_id"] not in before), None),
         within_s=WITHIN_S,
         what="the loss is in the ledger",
     )
     # The page hears of it by itself.
     page.wait_for_selector(f"#ledger-rows [data-gap='{gap['gap_id']}']")
     page.locator("#coverage-rows .strip", has_text="depth@100ms").locator(".hole").last.click()
-    card = page.locator("#gap-detail[open] article", has_text=f"{gap['first_missing_id']} – {gap['last_missing_id']}")
+    card = page.locator(
+        "#gap-detail[open] article", has_text=f"{gap['first_missing_id']} \u2013 {gap['last_missing_id']}"
+    )
     card.wait_for()
     text = card.inner_text()
     for part in ("Spot BTCUSDT · depth@100ms", "venue skipped", "unrecoverable", gap["reason"], "main"):
@@ -140,7 +121,9 @@ def test_a_fault_shows_as_a_hole_and_can_be_clicked(opened: Opened, scene: Stage
 
 def test_what_was_healed_says_by_what(opened: Opened) -> None:
     opened.page.select_option("#ledger-status", "healed")
-    opened.page.wait_for_function("() => [...document.querySelectorAll('#ledger-rows .badge')].every((one) => one.innerText === 'healed')")
+    opened.page.wait_for_function(
+        "() => [...document.querySelectorAll('#ledger-rows .badge')].every((one) => one.innerText === 'healed')"
+    )
     opened.page.locator("#ledger-rows button").first.click()
     assert "by the venue's REST" in opened.text("#gap-detail-body")
 
@@ -161,16 +144,16 @@ def test_the_ledger_is_filtered_by_status_cause_and_symbol(opened: Opened) -> No
     assert all("BTCUSDT" in row for row in page.locator("#ledger-rows tr").all_inner_texts())
 
 
-def test_it_comes_back_after_the_server_was_away(browser: Browser, scene: Stage) -> None:
-    server = scene.serve()
-    with Opened(browser, server.url) as opened:
+def test_it_comes_back_after_the_server_was_away(chromium: Browser, page_scene: Stage) -> None:
+    server = page_scene.serve()
+    with Opened(chromium, server.url) as opened:
         page = opened.goto().ready(*PANELS).page
         server.stop()
         page.wait_for_selector("#link[data-link=waiting]")
         assert opened.text("#link-text").startswith("Disconnected · again in")
         assert page.evaluate("() => document.body.hasAttribute('data-stale')")
         page.wait_for_selector("#health[data-health=unknown]")
-        scene.serve(port=server.port)
+        page_scene.serve(port=server.port)
         page.wait_for_selector("#link[data-link=live]")
         page.wait_for_selector("#notices li")
         assert "Connected again after" in opened.text("#notices")
@@ -181,7 +164,7 @@ def test_it_comes_back_after_the_server_was_away(browser: Browser, scene: Stage)
         page.wait_for_selector("#health[data-health=good]")
 
 
-def test_what_was_missed_is_told(browser: Browser, scene: Stage) -> None:
+def test_what_was_missed_is_told(chromium: Browser, page_scene: Stage) -> None:
     missed = {
         "type": "missed",
         "channel": "trades",
@@ -199,7 +182,7 @@ def test_what_was_missed_is_told(browser: Browser, scene: Stage) -> None:
         told.append(route)
 
     told: list[WebSocketRoute] = []
-    with Opened(browser, scene.server.url) as opened:
+    with Opened(chromium, page_scene.server.url) as opened:
         opened.page.route_web_socket("**/api/v1/stream", pass_on)
         page = opened.goto().ready(*PANELS).page
         told[0].send(json.dumps([missed]))
@@ -210,9 +193,9 @@ def test_what_was_missed_is_told(browser: Browser, scene: Stage) -> None:
         page.wait_for_selector("#notices li", state="detached")
 
 
-def test_with_a_key_one_signs_in(browser: Browser, scene: Stage) -> None:
-    server = scene.serve(key="a-key-for-the-test-of-the-page")
-    with Opened(browser, server.url, hold=["401"]) as opened:
+def test_with_a_key_one_signs_in(chromium: Browser, page_scene: Stage) -> None:
+    server = page_scene.serve(key="a-key-for-the-test-of-the-page")
+    with Opened(chromium, server.url, hold=["401"]) as opened:
         page = opened.goto("").page
         page.fill("input[name=key]", "a-key-for-the-test-of-the-page")
         page.click("button")
@@ -224,90 +207,10 @@ def test_with_a_key_one_signs_in(browser: Browser, scene: Stage) -> None:
         assert "Sign in" in opened.text("#signed-out")
 
 
-def test_a_phone_shows_one_column_with_targets_for_fingers(browser: Browser, scene: Stage) -> None:
-    with Opened(browser, scene.server.url, **PHONE) as opened:
-        page = opened.goto().ready(*PANELS, "ledger").page
-        assert page.evaluate("() => document.documentElement.scrollWidth") == 390
-        lefts = page.evaluate("() => [...document.querySelectorAll('.panel')].map((one) => one.getBoundingClientRect().left)")
-        assert len(set(lefts)) == 1
-        small = page.evaluate(
-            """() => [...document.querySelectorAll("button, select, input[type=search], #intervals span, #symbols-rows .row")]
-              .filter((one) => one.offsetParent && !one.closest("#symbols-head") && !one.matches(".link, .hole"))
-              .filter((one) => one.getBoundingClientRect().height < 43.5)
-              .map((one) => one.outerHTML)"""
-        )
-        assert small == []
-        page.locator("#coverage-rows .hole").first.tap()
-        page.wait_for_selector("#gap-detail[open]")
-        box = page.locator("#gap-detail").bounding_box()
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 390
-
-
-def test_the_keyboard_reaches_everything(opened: Opened) -> None:
-    page = opened.page
-    opened.ready("ledger")
-    reached = []
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate("() => { const one = document.activeElement; return one.id || one.name || one.className || one.tagName; }"))
-        visible = page.evaluate("() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' || document.activeElement.name === 'interval'; }")
-        assert visible, reached[-1]
-        if reached[-1] == "BODY":
-            break
-    wanted = {"theme", "symbols-filter", "symbols-market", "interval", "chart-zoom-in", "chart-latest", "chart"}
-    wanted |= {"hole", "ledger-status", "ledger-cause", "ledger-symbol", "row", "link"}
-    assert wanted <= set(reached)
-
-
-def test_keys_choose_candles_holes_and_symbols(opened: Opened) -> None:
-    page = opened.page
-    page.focus("#intervals input:checked")
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => location.hash === '#/spot/BTCUSDT/5s'")
-    opened.ready("chart")
-    page.focus("#chart")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_function("() => document.querySelector('#announcer').innerText.includes('close')")
-    page.focus("#coverage-rows .hole")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#gap-detail[open]")
-    page.keyboard.press("Escape")
-    page.focus("#symbols-rows [tabindex='0']")
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowDown")
-    key = page.evaluate("() => document.activeElement.dataset.key")
-    page.keyboard.press("Enter")
-    market, symbol = key.split()
-    page.wait_for_function("(wanted) => location.hash === wanted", arg=f"#/{market}/{symbol}/5s")
-    opened.ready("chart", "book", "tape", "coverage")
-
-
-def test_everything_has_a_name_and_a_role(opened: Opened) -> None:
-    nameless = opened.page.evaluate(
-        """() => [...document.querySelectorAll("button, input, select, [tabindex], [role=region], [role=grid], section, dialog")]
-          .filter((one) => {
-            const by = one.getAttribute("aria-labelledby");
-            const named = by ? document.getElementById(by)?.textContent : one.getAttribute("aria-label");
-            return !(named || one.textContent || one.closest("label")?.textContent || "").trim();
-          })
-          .map((one) => one.outerHTML)"""
-    )
-    assert nameless == []
-    page = opened.page
-    assert page.get_by_role("grid", name="Symbols").get_by_role("row").count() == 5
-    assert page.get_by_role("columnheader", name="Trades/s").get_attribute("aria-sort") == "descending"
-    assert page.get_by_role("radio", name="1s").is_checked()
-    assert page.get_by_role("status").count() == 1
-    assert page.evaluate("() => document.querySelectorAll('h1').length") == 1
-
-
-def test_a_whole_venue_stays_smooth(browser: Browser, scene: Stage) -> None:
-    row = scene.server.get("ticks")["rows"][0]
+def test_a_whole_venue_stays_smooth(chromium: Browser, page_scene: Stage) -> None:
+    row = page_scene.server.get("ticks")["rows"][0]
     rows = [row | {"symbol": f"COIN{number:03}USDT", "trades_per_s": number / 10} for number in range(930)]
-    with Opened(browser, scene.server.url) as opened:
+    with Opened(chromium, page_scene.server.url) as opened:
         opened.page.route("**/api/v1/ticks", lambda route: route.fulfill(json={"rows": rows, "next": None}))
         page = opened.goto("#/spot/BTCUSDT/1m").page
         page.wait_for_selector("#symbols-rows .row:has-text('COIN929USDT')")
@@ -320,22 +223,8 @@ def test_a_whole_venue_stays_smooth(browser: Browser, scene: Stage) -> None:
         page.wait_for_function("() => document.querySelector('#symbols-count').innerText.startsWith('10 of')")
 
 
-def test_light_and_dark_follow_the_system_and_the_switch(browser: Browser, scene: Stage) -> None:
-    background = "() => getComputedStyle(document.body).backgroundColor"
-    with Opened(browser, scene.server.url, color_scheme="dark", reduced_motion="reduce") as opened:
-        page = opened.goto().ready("chart").page
-        assert page.evaluate(background) == "rgb(14, 18, 23)"
-        page.get_by_role("button", name="Switch to the light theme").click()
-        assert page.evaluate(background) == "rgb(244, 246, 248)"
-        page.reload()
-        opened.ready("chart")
-        assert page.evaluate(background) == "rgb(244, 246, 248)"
-        page.get_by_role("button", name="Switch to the dark theme").click()
-        assert page.evaluate("() => localStorage.length") == 0
-
-
-def test_a_symbol_that_nobody_records_says_so(browser: Browser, scene: Stage) -> None:
-    with Opened(browser, scene.server.url) as opened:
+def test_a_symbol_that_nobody_records_says_so(chromium: Browser, page_scene: Stage) -> None:
+    with Opened(chromium, page_scene.server.url) as opened:
         page = opened.goto("#/spot/NOSUCHUSDT/1m").page
         page.wait_for_selector("#chart-panel[data-state=empty]")
         page.wait_for_selector("#coverage-panel[data-state=empty]")

@@ -23,8 +23,13 @@ ARGUMENTS: Final = [
     "--disable-sync",
 ]
 WITHIN_S: Final = 40
+PANELS: Final = ("symbols", "chart", "book", "tape", "coverage")
 SYMBOL: Final = "#/spot/BTCUSDT/1s"
 
+_FOCUSED: Final = """() => {
+  const one = document.activeElement;
+  return one.getAttribute("aria-label") || one.id || one.name || one.className || one.tagName;
+}"""
 # A browser writes down whatever does not answer, whoever handles it, and advice about forms for passwords.
 _AWAY: Final = ("net::ERR_CONNECTION_REFUSED", "net::ERR_CONNECTION_RESET", "WebSocket connection to", "verbose:")
 
@@ -74,6 +79,10 @@ class Stage:
     def lose(self, stream: str, count: int) -> None:
         """Have the venue lose frames of BTCUSDT."""
         self.simulator.control(f"lose?pattern=spot:btcusdt@{stream}&count={count}")
+
+    def gaps(self) -> list[dict[str, Any]]:
+        """Return the ledger of spot BTCUSDT, newest first."""
+        return list(self.server.get("gaps?market=spot&symbol=BTCUSDT")["rows"])
 
     def _has_rows(self) -> bool:
         return bool(self.recorder.health("loader-postgres").get("figures", {}).get("rows", 0) > 20)
@@ -139,9 +148,7 @@ class Opened:
 
     def focused(self) -> str:
         """Return the name of what has the focus, as a screen reader says it, or its id."""
-        found: str = self.page.evaluate(
-            "() => { const one = document.activeElement; return one.getAttribute('aria-label') || one.id || one.textContent.trim(); }"
-        )
+        found: str = self.page.evaluate(_FOCUSED)
         return found
 
     def _note(self, line: str) -> None:

@@ -94,7 +94,10 @@ export class Candles {
   /** Read again what has settled meanwhile: it says whether a candle is complete, and has what was healed. */
   async settle(bars = 3) {
     const until = this.#unsettled();
-    const oldest = Math.min(until - bars * this.seconds, ...[...this.#pieces.keys()].map((time) => floorTo(time, this.seconds)));
+    const oldest = Math.min(
+      until - bars * this.seconds,
+      ...[...this.#pieces.keys()].map((time) => floorTo(time, this.seconds)),
+    );
     this.#store(await this.#read(this.interval, oldest, until));
     for (const time of this.#pieces.keys()) if (time < until) this.#pieces.delete(time);
   }

@@ -1,7 +1,14 @@
 // The chart itself: candles, delta and CVD in three panes of one time axis. Floats here are places on the screen.
 
-import { ColorType, CrosshairMode, createChart, createTextWatermark, CandlestickSeries, HistogramSeries, LineSeries }
-  from "../vendor/lightweight-charts/lightweight-charts.mjs";
+import {
+  ColorType,
+  CrosshairMode,
+  createChart,
+  createTextWatermark,
+  CandlestickSeries,
+  HistogramSeries,
+  LineSeries,
+} from "../vendor/lightweight-charts/lightweight-charts.mjs";
 import { toPixels } from "./decimal.js";
 import { decimal } from "./format.js";
 
@@ -32,7 +39,8 @@ export class Canvas {
     this.cvd = add(LineSeries, { ...quiet, lineWidth: 2, lastValueVisible: true }, 2);
     this.#chart.panes().forEach((pane, at) => pane.setStretchFactor([0.64, 0.17, 0.19][at]));
     this.titles = ["", "Delta", "CVD"].map((text, at) => text && this.#title(this.#chart.panes()[at], text));
-    for (const one of [this.delta, this.cvd]) one.priceScale().applyOptions({ scaleMargins: { top: 0.28, bottom: 0.1 } });
+    for (const one of [this.delta, this.cvd])
+      one.priceScale().applyOptions({ scaleMargins: { top: 0.28, bottom: 0.1 } });
     this.restyle();
   }
 
@@ -56,15 +64,29 @@ export class Canvas {
         panes: { separatorColor: is.line, separatorHoverColor: is.line, enableResize: false },
       },
       grid: { vertLines: { visible: false }, horzLines: { color: is.line } },
-      crosshair: { mode: CrosshairMode.Normal, vertLine: { color: is.soft, labelBackgroundColor: is.text }, horzLine: { color: is.soft, labelBackgroundColor: is.text } },
+      crosshair: {
+        mode: CrosshairMode.Normal,
+        vertLine: { color: is.soft, labelBackgroundColor: is.text },
+        horzLine: { color: is.soft, labelBackgroundColor: is.text },
+      },
       rightPriceScale: { borderVisible: false, minimumWidth: 72 },
       timeScale: { borderColor: is.line, timeVisible: true, secondsVisible: true, rightOffset: 3, minBarSpacing: 1 },
       handleScroll: { vertTouchDrag: false },
       localization: { locale: "en-GB" },
     });
-    this.candles.applyOptions({ upColor: is.buy, downColor: is.sell, borderUpColor: is.buy, borderDownColor: is.sell, wickUpColor: is.buy, wickDownColor: is.sell, priceLineColor: is.soft });
+    this.candles.applyOptions({
+      upColor: is.buy,
+      downColor: is.sell,
+      borderUpColor: is.buy,
+      borderDownColor: is.sell,
+      wickUpColor: is.buy,
+      wickDownColor: is.sell,
+      priceLineColor: is.soft,
+    });
     this.cvd.applyOptions({ color: is.price });
-    this.titles.forEach((title, at) => title && title.applyOptions({ lines: [this.#titleLine(["", "Delta", "CVD"][at])] }));
+    this.titles.forEach(
+      (title, at) => title && title.applyOptions({ lines: [this.#titleLine(["", "Delta", "CVD"][at])] }),
+    );
   }
 
   /** Set how many decimals prices have on the axis, and whether it shows seconds. */
@@ -104,7 +126,11 @@ export class Canvas {
     const slots = [];
     let blanks = 0;
     rows.forEach((row, at) => {
-      for (let time = rows[at - 1]?.time + seconds; time < row.time && blanks < MOST_BLANKS; time += seconds, blanks += 1) {
+      for (
+        let time = rows[at - 1]?.time + seconds;
+        time < row.time && blanks < MOST_BLANKS;
+        time += seconds, blanks += 1
+      ) {
         slots.push({ time, missing: isMissing(time) });
       }
       slots.push({ time: row.time, row, missing: !row.complete });
@@ -140,7 +166,11 @@ export class Canvas {
   pan(part) {
     const scale = this.#chart.timeScale();
     const range = scale.getVisibleLogicalRange();
-    if (range) scale.setVisibleLogicalRange({ from: range.from + part * (range.to - range.from), to: range.to + part * (range.to - range.from) });
+    if (range)
+      scale.setVisibleLogicalRange({
+        from: range.from + part * (range.to - range.from),
+        to: range.to + part * (range.to - range.from),
+      });
   }
 
   latest() {

@@ -35,14 +35,26 @@ export class ChartPanel {
     this.selection = selection;
     this.decimalsOf = decimalsOf;
     this.#build();
-    this.#canvas.onPoint((time) => this.#point(time === null ? null : this.#rows.find((row) => row.time === time) ?? null, false));
+    this.#canvas.onPoint((time) =>
+      this.#point(time === null ? null : (this.#rows.find((row) => row.time === time) ?? null), false),
+    );
     this.#canvas.onBegin(() => this.#older());
     setInterval(() => this.#redraw(), DRAW_MS);
   }
 
   #build() {
     const radios = INTERVALS.map((interval) =>
-      h("label", {}, h("input", { type: "radio", name: "interval", value: interval, onchange: () => this.selection.choose({ interval }) }), h("span", {}, interval)),
+      h(
+        "label",
+        {},
+        h("input", {
+          type: "radio",
+          name: "interval",
+          value: interval,
+          onchange: () => this.selection.choose({ interval }),
+        }),
+        h("span", {}, interval),
+      ),
     );
     find("#intervals").append(...radios);
     const list = find("#chart-values");
@@ -50,7 +62,11 @@ export class ChartPanel {
       this.#values[name] = h("dd", {}, "–");
       list.append(h("div", {}, h("dt", {}, label), this.#values[name]));
     }
-    const act = { "zoom-in": () => this.#canvas.zoom(1.5), "zoom-out": () => this.#canvas.zoom(1 / 1.5), latest: () => this.#canvas.latest() };
+    const act = {
+      "zoom-in": () => this.#canvas.zoom(1.5),
+      "zoom-out": () => this.#canvas.zoom(1 / 1.5),
+      latest: () => this.#canvas.latest(),
+    };
     for (const [name, does] of Object.entries(act)) find(`#chart-${name}`).addEventListener("click", does);
     find("#chart").addEventListener("keydown", (event) => this.#key(event));
     find("#chart").addEventListener("blur", () => this.#point(null, false));
@@ -62,7 +78,8 @@ export class ChartPanel {
     this.#ending = new AbortController();
     const { market, symbol, interval } = this.selection;
     find(`#intervals input[value="${interval}"]`).checked = true;
-    const same = this.#candles?.market === market && this.#candles.symbol === symbol && this.#candles.interval === interval;
+    const same =
+      this.#candles?.market === market && this.#candles.symbol === symbol && this.#candles.interval === interval;
     if (!same) {
       this.#rows = [];
       this.#candles = null;

@@ -39,7 +39,9 @@ function put(element, left, width, whole) {
 const worst = (gaps) => gaps.reduce((a, b) => (GRAVITY[b.status] > GRAVITY[a.status] ? b : a)).status;
 
 function label(gaps) {
-  return gaps.length === 1 ? sentence(gaps[0]) : `${gaps.length} gaps close together, worst: ${worst(gaps)}; first: ${sentence(gaps[0])}`;
+  return gaps.length === 1
+    ? sentence(gaps[0])
+    : `${gaps.length} gaps close together, worst: ${worst(gaps)}; first: ${sentence(gaps[0])}`;
 }
 
 export class CoverageStrip {
@@ -85,7 +87,8 @@ export class CoverageStrip {
       if (!this.#streams.length) show(this.#panel, "empty", "Nothing of this symbol is recorded yet.");
       this.#draw();
     } catch (error) {
-      if (!wasAborted(error) && !this.#streams.length) show(this.#panel, "error", `No ledger: ${error.message}`, () => this.load());
+      if (!wasAborted(error) && !this.#streams.length)
+        show(this.#panel, "error", `No ledger: ${error.message}`, () => this.load());
     }
   }
 
@@ -104,14 +107,20 @@ export class CoverageStrip {
     const rows = this.#streams.map((stream) => this.#row(stream, until));
     this.#rows.replaceChildren(this.#axis(until), ...rows);
     if (focused) find(`[data-mark="${CSS.escape(focused)}"]`, this.#rows)?.focus();
-    const trades = [...this.#gaps.values()].filter((gap) => ["trade", "aggTrade"].includes(gap.stream) && gap.status !== "healed");
+    const trades = [...this.#gaps.values()].filter(
+      (gap) => ["trade", "aggTrade"].includes(gap.stream) && gap.status !== "healed",
+    );
     this.tellHoles(trades.map((gap) => spanOf(gap).map((ms) => ms / 1000)));
   }
 
   #axis(until) {
     const axis = h("div.axis", { "aria-hidden": "true" });
     const step = this.#rows.clientWidth < 600 ? 6 : 3;
-    for (let time = Math.ceil((until - DAY_MS) / (step * HOUR_MS)) * step * HOUR_MS; time < until; time += step * HOUR_MS) {
+    for (
+      let time = Math.ceil((until - DAY_MS) / (step * HOUR_MS)) * step * HOUR_MS;
+      time < until;
+      time += step * HOUR_MS
+    ) {
       const tick = h("span", {}, new Date(time).toISOString().slice(11, 16));
       tick.style.left = `${(100 * (time - until + DAY_MS)) / DAY_MS}%`;
       axis.append(tick);
@@ -124,8 +133,13 @@ export class CoverageStrip {
     const first = milliseconds(stream.first_time);
     const last = milliseconds(stream.last_time);
     const ends = until - last < FRESH_MS ? until : last;
-    const gaps = [...this.#gaps.values()].filter((gap) => gap.stream === stream.stream && spanOf(gap)[1] > until - DAY_MS);
-    const track = h("div.track", { role: "group", "aria-label": `${stream.stream}: ${this.#summary(gaps, ends, until)}` });
+    const gaps = [...this.#gaps.values()].filter(
+      (gap) => gap.stream === stream.stream && spanOf(gap)[1] > until - DAY_MS,
+    );
+    const track = h("div.track", {
+      role: "group",
+      "aria-label": `${stream.stream}: ${this.#summary(gaps, ends, until)}`,
+    });
     const covered = h("div.covered");
     covered.style.left = `${percent(first)}%`;
     covered.style.width = `${percent(ends) - percent(first)}%`;

@@ -8,7 +8,8 @@ import { MARKETS } from "./format.js";
 const MOST = 50;
 
 function facts(gap) {
-  const ids = gap.first_missing_id === null ? "a stream without ids" : `${gap.first_missing_id} – ${gap.last_missing_id}`;
+  const ids =
+    gap.first_missing_id === null ? "a stream without ids" : `${gap.first_missing_id} – ${gap.last_missing_id}`;
   const all = [
     ["Missing", missingText(gap)],
     ["Ids", ids],

@@ -58,7 +58,12 @@ export function duration(milliseconds) {
   if (ms < 1000) return `${Math.round(ms)}${NARROW}ms`;
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)}${NARROW}s`;
-  const parts = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
+  const parts = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   let left = Math.round(seconds);
   const written = [];
   for (const [unit, size] of parts) {
@@ -66,7 +71,11 @@ export function duration(milliseconds) {
     left -= whole * size;
     if (whole || written.length) written.push([whole, unit]);
   }
-  return written.slice(0, 2).filter(([whole]) => whole).map(([whole, unit]) => `${whole}${NARROW}${unit}`).join(" ");
+  return written
+    .slice(0, 2)
+    .filter(([whole]) => whole)
+    .map(([whole, unit]) => `${whole}${NARROW}${unit}`)
+    .join(" ");
 }
 
 /** Return the milliseconds of an ISO time of the API, with its microseconds as a fraction; NaN for none. */

@@ -12,7 +12,11 @@ const FACTS = [
   ["Frames", (status) => (status.collector ? `${rate(status.collector.frames_per_s)}/s` : "–")],
   ["Rows", (status) => (status.loader ? `${rate(status.loader.rows_per_s)}/s` : "–")],
   ["Streams", (status) => count(status.collector?.streams)],
-  ["Books", (status) => (status.collector ? `${count(status.collector.books_synced)} of ${count(status.collector.books_wanted)}` : "–")],
+  [
+    "Books",
+    (status) =>
+      status.collector ? `${count(status.collector.books_synced)} of ${count(status.collector.books_wanted)}` : "–",
+  ],
   ["Tables behind", (status) => (status.loader?.figures ? bytes(status.loader.figures.lag_bytes) : "–")],
   ["Journal", (status) => bytes(status.journal?.bytes)],
   ["Recording for", (status) => (status.collector ? duration(now() - moment(status.collector.started_at)) : "–")],
@@ -59,7 +63,12 @@ export class Header {
   #tellProblems(problems, why = "") {
     const chip = find("#health");
     chip.dataset.health = problems === null ? "unknown" : problems.length ? "bad" : "good";
-    const text = problems === null ? "Recorder: not known" : problems.length ? `${problems.length} ${problems.length === 1 ? "problem" : "problems"}` : "Recording well";
+    const text =
+      problems === null
+        ? "Recorder: not known"
+        : problems.length
+          ? `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`
+          : "Recording well";
     write(find("#health-text"), text);
     const lines = problems ?? [why];
     const shown = lines.join("\n");

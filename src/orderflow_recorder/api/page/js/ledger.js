@@ -43,17 +43,26 @@ export class Ledger {
   /** Know which symbols there are: one that is typed in full is asked for, a part of one is looked for. */
   setSymbols(symbols) {
     this.#symbols = new Set(symbols);
-    find("#ledger-symbols").replaceChildren(...[...this.#symbols].sort().map((symbol) => h("option", { value: symbol })));
+    find("#ledger-symbols").replaceChildren(
+      ...[...this.#symbols].sort().map((symbol) => h("option", { value: symbol })),
+    );
   }
 
   #filter() {
     const value = (id) => find(`#ledger-${id}`).value.trim();
-    return { status: value("status"), cause: value("cause"), market: value("market"), symbol: value("symbol").toUpperCase() };
+    return {
+      status: value("status"),
+      cause: value("cause"),
+      market: value("market"),
+      symbol: value("symbol").toUpperCase(),
+    };
   }
 
   #fits(gap, { status, cause, market, symbol }) {
     const same = (wanted, found) => !wanted || wanted === found;
-    return same(status, gap.status) && same(cause, gap.cause) && same(market, gap.market) && gap.symbol.includes(symbol);
+    return (
+      same(status, gap.status) && same(cause, gap.cause) && same(market, gap.market) && gap.symbol.includes(symbol)
+    );
   }
 
   #clear() {
@@ -119,13 +128,27 @@ export class Ledger {
     find("#ledger-more").hidden = !this.#next;
     write(find("#ledger-count"), rows.length ? `${count(rows.length)}${this.#next ? " newest" : ""}` : "");
     if (rows.length) show(this.#panel, "ready");
-    else show(this.#panel, "empty", filtered ? "No gap fits this filter." : "The ledger is empty: every id from the first to the newest is a row.");
+    else
+      show(
+        this.#panel,
+        "empty",
+        filtered ? "No gap fits this filter." : "The ledger is empty: every id from the first to the newest is a row.",
+      );
   }
 
   #row(gap) {
     const missing = missingOf(gap);
     const name = `${MARKETS[gap.market]} ${gap.symbol}`;
-    const open = h("button.link", { type: "button", "data-gap": gap.gap_id, "aria-label": `Details of gap ${gap.gap_id}, ${name} ${gap.stream}`, onclick: () => showGaps([gap]) }, name);
+    const open = h(
+      "button.link",
+      {
+        type: "button",
+        "data-gap": gap.gap_id,
+        "aria-label": `Details of gap ${gap.gap_id}, ${name} ${gap.stream}`,
+        onclick: () => showGaps([gap]),
+      },
+      name,
+    );
     const cells = [
       [dayAndTime(gap.from_time ?? gap.opened_at), "since"],
       [gap.stream, "stream"],

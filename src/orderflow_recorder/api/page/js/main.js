@@ -56,7 +56,10 @@ async function readSteps() {
     do {
       const page = await get("instruments", { after });
       for (const one of page.rows) {
-        steps.set(`${one.market} ${one.symbol}`, { price: stepDecimals(one.tick_size), quantity: stepDecimals(one.step_size) });
+        steps.set(`${one.market} ${one.symbol}`, {
+          price: stepDecimals(one.tick_size),
+          quantity: stepDecimals(one.step_size),
+        });
       }
       after = page.next;
     } while (after);
@@ -99,14 +102,26 @@ async function readTape(tick) {
   if (!selection.is(market, symbol)) return undefined;
   const side = (trade) => trade.side ?? (trade.buyer_is_maker ? "sell" : "buy");
   const id = (trade) => trade.trade_id ?? trade.agg_trade_id;
-  const named = (trade) => ({ market, symbol, stream: tick.trade.stream, ...trade, trade_id: id(trade), side: side(trade) });
+  const named = (trade) => ({
+    market,
+    symbol,
+    stream: tick.trade.stream,
+    ...trade,
+    trade_id: id(trade),
+    side: side(trade),
+  });
   for (const trade of [...found.rows, tick.trade]) tape.take(named(trade));
   return undefined;
 }
 
 function writeDay(day) {
   const decimals = decimalsOf(selection.market, selection.symbol).price;
-  const facts = { "#day-change": day && signed(day.change, decimals), "#day-high": day && decimal(day.high, decimals), "#day-low": day && decimal(day.low, decimals), "#day-volume": day && decimal(day.volume) };
+  const facts = {
+    "#day-change": day && signed(day.change, decimals),
+    "#day-high": day && decimal(day.high, decimals),
+    "#day-low": day && decimal(day.low, decimals),
+    "#day-volume": day && decimal(day.volume),
+  };
   for (const [selector, text] of Object.entries(facts)) write(find(selector), text || "–");
 }
 
@@ -143,7 +158,8 @@ async function countHoles() {
     const open = new Map();
     for (const status of ["open", "unrecoverable"]) {
       const page = await get("gaps", { status, start: iso(now() - 86_400_000), limit: 5000 });
-      for (const gap of page.rows) open.set(`${gap.market} ${gap.symbol}`, (open.get(`${gap.market} ${gap.symbol}`) ?? 0) + 1);
+      for (const gap of page.rows)
+        open.set(`${gap.market} ${gap.symbol}`, (open.get(`${gap.market} ${gap.symbol}`) ?? 0) + 1);
     }
     symbols.setHoles(open);
   } catch {

@@ -11,21 +11,28 @@ export function notice(text, key = text) {
   const list = find("#notices");
   list.querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
   const line = h("li", { "data-key": key }, h("span", {}, `${timeOfDay(iso(now()), 8)} · ${text}`));
-  line.append(h("button.quiet", { type: "button", "aria-label": "Put this message away", onclick: () => line.remove() }, "×"));
+  line.append(
+    h("button.quiet", { type: "button", "aria-label": "Put this message away", onclick: () => line.remove() }, "×"),
+  );
   list.prepend(line);
   while (list.childElementCount > MOST) list.lastElementChild.remove();
   announce(text);
 }
 
 /** Put a line away by its key. */
-export const withdraw = (key) => find("#notices").querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
+export const withdraw = (key) =>
+  find("#notices")
+    .querySelector(`[data-key="${CSS.escape(key)}"]`)
+    ?.remove();
 
 /** Write a `missed` event for people. */
 export function missedText(event) {
-  const ids = event.first_id === null || event.first_id === undefined ? "" : `, ids ${event.first_id} to ${event.last_id}`;
+  const ids =
+    event.first_id === null || event.first_id === undefined ? "" : `, ids ${event.first_id} to ${event.last_id}`;
   const of = event.symbol === "*" ? "" : ` of ${MARKETS[event.market] ?? ""} ${event.symbol}`;
   return `This browser was too slow: ${count(event.count)} ${event.channel}${of} were not shown${ids}.`;
 }
 
 /** Write how long the page was away. */
-export const awayText = (milliseconds) => `Connected again after ${duration(milliseconds)}: what came meanwhile was read from the tables.`;
+export const awayText = (milliseconds) =>
+  `Connected again after ${duration(milliseconds)}: what came meanwhile was read from the tables.`;

@@ -32,7 +32,12 @@ export class Selection {
 
   /** Choose; what is left out stays. */
   choose(parts) {
-    const { market, symbol, interval } = { market: this.market, symbol: this.symbol, interval: this.interval, ...parts };
+    const { market, symbol, interval } = {
+      market: this.market,
+      symbol: this.symbol,
+      interval: this.interval,
+      ...parts,
+    };
     history.replaceState(null, "", `#/${market}/${symbol}/${interval}`);
     this.#set({ market, symbol, interval });
   }
@@ -45,6 +50,7 @@ export class Selection {
     const symbolChanged = next.market !== this.market || next.symbol !== this.symbol;
     const intervalChanged = next.interval !== this.interval;
     Object.assign(this, next);
-    if (symbolChanged || intervalChanged) for (const told of this.#told) told(this, symbolChanged ? "symbol" : "interval");
+    if (symbolChanged || intervalChanged)
+      for (const told of this.#told) told(this, symbolChanged ? "symbol" : "interval");
   }
 }

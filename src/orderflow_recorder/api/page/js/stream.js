@@ -49,7 +49,8 @@ export class Stream {
 
   /** End it. */
   unsubscribe(channel, market, symbol) {
-    if (this.#wanted.delete(nameOf(channel, market, symbol))) this.#send({ op: "unsubscribe", channel, market, symbol });
+    if (this.#wanted.delete(nameOf(channel, market, symbol)))
+      this.#send({ op: "unsubscribe", channel, market, symbol });
   }
 
   /** Try at once, if it waits. */

@@ -11,7 +11,8 @@ const SHORT = { spot: "Spot", usdm: "Fut." };
 const UNKNOWN = { trade: null, bid: null, ask: null, day: null, trades_per_s: 0, updates_per_s: 0 };
 const NEWEST_FIRST = new Set(["trades", "updates", "holes"]);
 
-const lagOf = (tick) => (tick.trade ? milliseconds(tick.trade.receive_time) - milliseconds(tick.trade.trade_time) : Number.NaN);
+const lagOf = (tick) =>
+  tick.trade ? milliseconds(tick.trade.receive_time) - milliseconds(tick.trade.trade_time) : Number.NaN;
 const spreadOf = (tick) => (tick.bid && tick.ask ? subtract(tick.ask.price, tick.bid.price) : null);
 const relative = (tick) => (tick.bid && tick.ask ? toPixels(spreadOf(tick)) / toPixels(tick.ask.price) : Number.NaN);
 
@@ -74,12 +75,14 @@ export class SymbolTable {
     try {
       for (const { market, symbol, last_time } of (await get("coverage")).rows) {
         const key = `${market} ${symbol}`;
-        if (!newest.has(key) || last_time > newest.get(key).updated_at) newest.set(key, { market, symbol, updated_at: last_time, ...UNKNOWN });
+        if (!newest.has(key) || last_time > newest.get(key).updated_at)
+          newest.set(key, { market, symbol, updated_at: last_time, ...UNKNOWN });
       }
     } catch {
       // Without tables the newest is all there is.
     }
-    for (const [key, tick] of newest) if (!this.#ticks.get(key)?.trade) this.#ticks.set(key, { ...tick, ...this.#ticks.get(key) });
+    for (const [key, tick] of newest)
+      if (!this.#ticks.get(key)?.trade) this.#ticks.set(key, { ...tick, ...this.#ticks.get(key) });
   }
 
   /** Say whether anything of a symbol is in the tables, or came since. */
@@ -116,13 +119,20 @@ export class SymbolTable {
 
   #value(tick, by) {
     switch (by) {
-      case "symbol": return `${tick.symbol} ${tick.market}`;
-      case "last": return tick.trade ? toPixels(tick.trade.price) : Number.NaN;
-      case "spread": return relative(tick);
-      case "trades": return tick.trades_per_s;
-      case "updates": return tick.updates_per_s;
-      case "lag": return lagOf(tick);
-      default: return this.#open.get(`${tick.market} ${tick.symbol}`) ?? 0;
+      case "symbol":
+        return `${tick.symbol} ${tick.market}`;
+      case "last":
+        return tick.trade ? toPixels(tick.trade.price) : Number.NaN;
+      case "spread":
+        return relative(tick);
+      case "trades":
+        return tick.trades_per_s;
+      case "updates":
+        return tick.updates_per_s;
+      case "lag":
+        return lagOf(tick);
+      default:
+        return this.#open.get(`${tick.market} ${tick.symbol}`) ?? 0;
     }
   }
 
@@ -138,7 +148,11 @@ export class SymbolTable {
       // What is not known stands at the end, whichever way the table is sorted.
       if (unknown(a) !== unknown(b)) return unknown(a) ? 1 : -1;
       const order = typeof a.value === "string" ? a.value.localeCompare(b.value) : a.value - b.value;
-      return (down ? -order : order) || a.tick.symbol.localeCompare(b.tick.symbol) || a.tick.market.localeCompare(b.tick.market);
+      return (
+        (down ? -order : order) ||
+        a.tick.symbol.localeCompare(b.tick.symbol) ||
+        a.tick.market.localeCompare(b.tick.market)
+      );
     });
     const held = this.#shown[this.#cursor];
     this.#shown = keyed.map(({ tick }) => tick);
@@ -149,9 +163,19 @@ export class SymbolTable {
       button.parentElement.setAttribute("aria-sort", state);
     }
     const all = this.#ticks.size;
-    write(find("#symbols-count"), text || market ? `${count(this.#shown.length)} of ${count(all)}` : all ? count(all) : "");
+    write(
+      find("#symbols-count"),
+      text || market ? `${count(this.#shown.length)} of ${count(all)}` : all ? count(all) : "",
+    );
     if (this.#shown.length) show(this.#panel, "ready");
-    else show(this.#panel, "empty", all ? "No symbol fits this filter." : "Nothing was recorded yet. Symbols appear here with their first trade or book.");
+    else
+      show(
+        this.#panel,
+        "empty",
+        all
+          ? "No symbol fits this filter."
+          : "Nothing was recorded yet. Symbols appear here with their first trade or book.",
+      );
     this.#draw();
   }
 
@@ -190,7 +214,11 @@ export class SymbolTable {
       h(`div.${name}`, { role: name === "symbol" ? "rowheader" : "gridcell" }),
     );
     cells[0].append(h("span.ticker"), h("span.market"));
-    const row = h("div.row", { role: "row", onclick: (event) => this.#choose(Number(event.currentTarget.dataset.at)) }, ...cells);
+    const row = h(
+      "div.row",
+      { role: "row", onclick: (event) => this.#choose(Number(event.currentTarget.dataset.at)) },
+      ...cells,
+    );
     this.#body.append(row);
     return row;
   }
@@ -236,14 +264,22 @@ export class SymbolTable {
   #key(event) {
     if (!this.#body.contains(event.target)) return;
     const page = Math.max(1, Math.floor(this.#seen() / this.#rowHeight()) - 1);
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -this.#shown.length, End: this.#shown.length };
+    const moves = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -this.#shown.length,
+      End: this.#shown.length,
+    };
     if (event.key === "Enter" || event.key === " ") this.#choose(this.#cursor);
     else if (event.key in moves) {
       this.#cursor = Math.min(this.#shown.length - 1, Math.max(0, this.#cursor + moves[event.key]));
       const top = this.#cursor * this.#rowHeight();
       const seen = this.#scroller;
       if (top < seen.scrollTop) seen.scrollTop = top;
-      else if (top + this.#rowHeight() > seen.scrollTop + this.#seen()) seen.scrollTop = top + this.#rowHeight() - this.#seen();
+      else if (top + this.#rowHeight() > seen.scrollTop + this.#seen())
+        seen.scrollTop = top + this.#rowHeight() - this.#seen();
       this.#render();
     } else return;
     event.preventDefault();
