@@ -8,7 +8,7 @@ from typing import Final
 from playwright.sync_api import Browser, sync_playwright
 
 # Each is as wide as its device; as high as what must be seen.
-SIZES: Final = {"desktop": (1440, 1180), "phone": (390, 1240)}
+SIZES: Final = {"desktop": (1440, 1090), "phone": (390, 1240)}
 READY: Final = ("symbols", "chart", "book", "tape", "coverage", "ledger")
 SETTLE_MS: Final = 4_000
 

@@ -196,9 +196,4 @@ export class CoverageStrip {
     next.focus();
     event.preventDefault();
   }
-
-  /** Move the strip on with time. */
-  tick() {
-    if (this.#streams.length && !document.hidden) this.#draw();
-  }
 }

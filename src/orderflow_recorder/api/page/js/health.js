@@ -62,6 +62,7 @@ export class Header {
 
   #tellProblems(problems, why = "") {
     const chip = find("#health");
+    find("#facts").toggleAttribute("data-old", problems === null);
     chip.dataset.health = problems === null ? "unknown" : problems.length ? "bad" : "good";
     const text =
       problems === null

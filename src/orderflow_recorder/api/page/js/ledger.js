@@ -10,7 +10,8 @@ const SHOWN = 100;
 const PAGE = 1000;
 /** How much is looked through for one answer: what fits may be rare. */
 const MOST_PAGES = 10;
-const MOST_KEPT = 5000;
+/** So many may come by themselves before the list begins anew with the newest. */
+const MOST_MORE = 300;
 const TYPING_MS = 250;
 
 export class Ledger {
@@ -18,6 +19,7 @@ export class Ledger {
   #body = find("#ledger-rows");
   #gaps = new Map();
   #next = null;
+  #loaded = 0;
   #ending = null;
   #typing = null;
   #symbols = new Set();
@@ -70,6 +72,11 @@ export class Ledger {
     this.load();
   }
 
+  /** Try again, if the last time failed. */
+  mend() {
+    if (this.#panel.dataset.state === "error") this.load();
+  }
+
   /** Read the newest anew. */
   load() {
     this.#next = null;
@@ -87,6 +94,7 @@ export class Ledger {
       const found = await this.#search(filter, more ? this.#next : null, signal);
       if (!more) this.#gaps.clear();
       for (const gap of found) this.#gaps.set(gap.gap_id, gap);
+      this.#loaded = this.#gaps.size;
       this.#draw();
     } catch (error) {
       if (wasAborted(error)) return;
@@ -115,8 +123,9 @@ export class Ledger {
   /** Take a gap of the stream: new, or changed. */
   take(gap) {
     if (!this.#fits(gap, this.#filter())) this.#gaps.delete(gap.gap_id);
-    else if (this.#gaps.size < MOST_KEPT || this.#gaps.has(gap.gap_id)) this.#gaps.set(gap.gap_id, gap);
-    this.#later();
+    else this.#gaps.set(gap.gap_id, gap);
+    if (this.#gaps.size > this.#loaded + MOST_MORE) this.load();
+    else this.#later();
   }
 
   #draw() {

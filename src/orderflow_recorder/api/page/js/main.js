@@ -17,7 +17,7 @@ import { SymbolTable } from "./symbols.js";
 import { Tape } from "./tape.js";
 import * as theme from "./theme.js";
 
-const EVERY = { ticks: 2_000, status: 3_000, settle: 15_000, strip: 30_000, holes: 60_000 };
+const EVERY = { ticks: 2_000, status: 3_000, settle: 15_000, strip: 30_000, ledger: 60_000 };
 const TAPE_ROWS = 40;
 const LIVE_CHANNELS = ["trades", "tops", "candles"];
 
@@ -135,8 +135,8 @@ function showSymbol() {
   ladder.clear();
   tape.clear();
   symbols.tick();
-  if (symbols.knows(market, symbol)) chart.load();
-  else chart.none("Nothing of this symbol is recorded.");
+  if (symbols.isUnknown(market, symbol)) chart.none("Nothing of this symbol is recorded.");
+  else chart.load();
   coverage.load();
   readTick();
 }
@@ -147,6 +147,7 @@ function readAgain() {
   header.poll();
   ledger.load();
   countHoles();
+  readSteps();
   if (!selection.symbol) return;
   chart.load();
   coverage.load();
@@ -165,6 +166,14 @@ async function countHoles() {
   } catch {
     // The ledger's own panel says so.
   }
+}
+
+/** What changes seldom, or failed before. */
+function readLedger() {
+  countHoles();
+  ledger.mend();
+  symbols.readRecorded();
+  if (!steps.size) readSteps();
 }
 
 // Gaps come in swarms: a lost socket makes one of every stream.
@@ -195,8 +204,8 @@ async function begin() {
   repeat(look, EVERY.ticks);
   repeat(() => header.poll(), EVERY.status);
   repeat(() => chart.settle(), EVERY.settle);
-  repeat(() => coverage.tick(), EVERY.strip);
-  repeat(countHoles, EVERY.holes);
+  repeat(() => selection.symbol && coverage.load(), EVERY.strip);
+  repeat(readLedger, EVERY.ledger);
 }
 
 /** Read all ticks; take up what there was nothing of before. */

@@ -1,20 +1,16 @@
 // The table of symbols: only the rows in sight are in the document, so that a whole venue stays smooth.
 
 import { get } from "./api.js";
-import { now } from "./clock.js";
-import { subtract, toPixels } from "./decimal.js";
-import { atNextFrame, find, h, show, write } from "./dom.js";
-import { MARKETS, count, decimal, duration, milliseconds, rate } from "./format.js";
+import { toPixels } from "./decimal.js";
+import { atNextFrame, find, show, write } from "./dom.js";
+import { count } from "./format.js";
+import { fillRow, lagOf, makeRow, relativeSpread } from "./symbol_row.js";
 
 const BEYOND = 6;
-const SHORT = { spot: "Spot", usdm: "Fut." };
+/** Figures change in place; rows change places this often at most, and never under the reader's hand. */
+const SORT_MS = 15_000;
 const UNKNOWN = { trade: null, bid: null, ask: null, day: null, trades_per_s: 0, updates_per_s: 0 };
 const NEWEST_FIRST = new Set(["trades", "updates", "holes"]);
-
-const lagOf = (tick) =>
-  tick.trade ? milliseconds(tick.trade.receive_time) - milliseconds(tick.trade.trade_time) : Number.NaN;
-const spreadOf = (tick) => (tick.bid && tick.ask ? subtract(tick.ask.price, tick.bid.price) : null);
-const relative = (tick) => (tick.bid && tick.ask ? toPixels(spreadOf(tick)) / toPixels(tick.ask.price) : Number.NaN);
 
 export class SymbolTable {
   #panel = find("#symbols-panel");
@@ -27,6 +23,9 @@ export class SymbolTable {
   #sort = { by: "trades", down: true };
   #cursor = 0;
   #busy = false;
+  #sortedAt = 0;
+  #isRead = false;
+  #sortedOf = -1;
   #draw = atNextFrame(() => this.#render());
 
   /**
@@ -48,7 +47,7 @@ export class SymbolTable {
 
   /** Return the first symbol there is, by the order shown. */
   first() {
-    return this.#shown[0] ?? null;
+    return this.#tick(0);
   }
 
   /** Read all ticks again. */
@@ -61,7 +60,10 @@ export class SymbolTable {
         this.#ticks.set(`${tick.market} ${tick.symbol}`, tick);
         this.#live.add(`${tick.market} ${tick.symbol}`);
       }
-      this.#arrange();
+      const isHeld = this.#scroller.matches(":hover, :focus-within");
+      const isDue = !isHeld && performance.now() - this.#sortedAt > SORT_MS;
+      if (isDue || this.#ticks.size !== this.#sortedOf) this.#arrange();
+      else this.#draw();
     } catch (error) {
       if (!this.#ticks.size) show(this.#panel, "error", `No symbols: ${error.message}`, () => this.poll());
     } finally {
@@ -78,6 +80,7 @@ export class SymbolTable {
         if (!newest.has(key) || last_time > newest.get(key).updated_at)
           newest.set(key, { market, symbol, updated_at: last_time, ...UNKNOWN });
       }
+      this.#isRead = true;
     } catch {
       // Without tables the newest is all there is.
     }
@@ -85,9 +88,9 @@ export class SymbolTable {
       if (!this.#ticks.get(key)?.trade) this.#ticks.set(key, { ...tick, ...this.#ticks.get(key) });
   }
 
-  /** Say whether anything of a symbol is in the tables, or came since. */
-  knows(market, symbol) {
-    return this.#ticks.has(`${market} ${symbol}`);
+  /** Say whether nothing of a symbol is in the tables, nor came since; false where that cannot be told. */
+  isUnknown(market, symbol) {
+    return this.#isRead && !this.#ticks.has(`${market} ${symbol}`);
   }
 
   /** Say whether anything of a symbol came to the live store: only then there is something to ask it for. */
@@ -124,7 +127,7 @@ export class SymbolTable {
       case "last":
         return tick.trade ? toPixels(tick.trade.price) : Number.NaN;
       case "spread":
-        return relative(tick);
+        return relativeSpread(tick);
       case "trades":
         return tick.trades_per_s;
       case "updates":
@@ -136,7 +139,13 @@ export class SymbolTable {
     }
   }
 
+  #tick(at) {
+    return this.#ticks.get(this.#shown[at]) ?? null;
+  }
+
   #arrange() {
+    this.#sortedAt = performance.now();
+    this.#sortedOf = this.#ticks.size;
     const text = find("#symbols-filter").value.trim().toUpperCase();
     const market = find("#symbols-market").value;
     const { by, down } = this.#sort;
@@ -155,9 +164,8 @@ export class SymbolTable {
       );
     });
     const held = this.#shown[this.#cursor];
-    this.#shown = keyed.map(({ tick }) => tick);
-    const at = held ? this.#shown.findIndex((tick) => tick.market === held.market && tick.symbol === held.symbol) : 0;
-    this.#cursor = Math.max(0, at);
+    this.#shown = keyed.map(({ tick }) => `${tick.market} ${tick.symbol}`);
+    this.#cursor = Math.max(0, this.#shown.indexOf(held));
     for (const button of document.querySelectorAll("#symbols-head button")) {
       const state = button.dataset.by === by ? (down ? "descending" : "ascending") : "none";
       button.parentElement.setAttribute("aria-sort", state);
@@ -198,7 +206,14 @@ export class SymbolTable {
     const rows = [];
     for (let at = first; at < last; at += 1) {
       const row = this.#reuse(at - first);
-      this.#fill(row, this.#shown[at], at);
+      const tick = this.#tick(at);
+      fillRow(row, tick, {
+        at,
+        decimals: this.decimalsOf(tick.market, tick.symbol).price,
+        isChosen: this.selection.is(tick.market, tick.symbol),
+        holes: this.#open.get(this.#shown[at]) ?? 0,
+      });
+      row.tabIndex = at === this.#cursor ? 0 : -1;
       row.style.transform = `translateY(${at * height}px)`;
       rows.push(row);
     }
@@ -210,43 +225,9 @@ export class SymbolTable {
   #reuse(at) {
     const known = this.#body.children[at];
     if (known) return known;
-    const cells = ["symbol", "last", "spread", "trades", "updates", "lag", "holes"].map((name) =>
-      h(`div.${name}`, { role: name === "symbol" ? "rowheader" : "gridcell" }),
-    );
-    cells[0].append(h("span.ticker"), h("span.market"));
-    const row = h(
-      "div.row",
-      { role: "row", onclick: (event) => this.#choose(Number(event.currentTarget.dataset.at)) },
-      ...cells,
-    );
+    const row = makeRow((place) => this.#choose(place));
     this.#body.append(row);
     return row;
-  }
-
-  #fill(row, tick, at) {
-    const decimals = this.decimalsOf(tick.market, tick.symbol).price;
-    const chosen = this.selection.is(tick.market, tick.symbol);
-    const [symbol, last, spread, trades, updates, lag, holes] = row.children;
-    row.dataset.at = at;
-    row.dataset.key = `${tick.market} ${tick.symbol}`;
-    row.setAttribute("aria-rowindex", String(at + 2));
-    row.setAttribute("aria-selected", String(chosen));
-    row.tabIndex = at === this.#cursor ? 0 : -1;
-    write(symbol.firstChild, tick.symbol);
-    write(symbol.lastChild, SHORT[tick.market] ?? tick.market);
-    symbol.title = `${tick.symbol} ${MARKETS[tick.market]}`;
-    write(last, tick.trade ? decimal(tick.trade.price, decimals) : "–");
-    write(spread, decimal(spreadOf(tick), decimals));
-    write(trades, rate(tick.trades_per_s));
-    write(updates, rate(tick.updates_per_s));
-    const age = now() - milliseconds(tick.updated_at);
-    const silent = age > 60_000;
-    write(lag, duration(silent ? age : lagOf(tick)));
-    lag.title = silent ? "Silent for so long" : "";
-    lag.toggleAttribute("data-silent", silent);
-    const open = this.#open.get(row.dataset.key) ?? 0;
-    write(holes, open ? count(open) : "0");
-    holes.toggleAttribute("data-some", open > 0);
   }
 
   #row(at) {
@@ -254,7 +235,7 @@ export class SymbolTable {
   }
 
   #choose(at) {
-    const tick = this.#shown[at];
+    const tick = this.#tick(at);
     if (!tick) return;
     this.#cursor = at;
     this.selection.choose({ market: tick.market, symbol: tick.symbol });
