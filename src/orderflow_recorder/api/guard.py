@@ -5,10 +5,10 @@ and ``/sign-in``, where a key becomes a cookie. Where no keys are asked for, the
 the Host must be this machine's, or any web page could reach us by a name of its own that leads here.
 """
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -24,7 +24,8 @@ HEALTH: Final = frozenset({"/health/live", "/health/ready"})
 MOST_BODY_BYTES: Final = 65_536
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="orderflow-recorder"'}
 _NO_KEY: Final = (
     "expected a key in the header X-API-Key, or as Authorization: Bearer, received none; "
@@ -107,7 +108,8 @@ class Guard:
         if origin is None and (connection.scope["type"] == "http" or not self._keys.wanted):
             # Browsers always send it with these: so this is a program.
             return None
-        if (origin or "").partition("://")[2].lower() == connection.headers.get("host", "").lower():
+        host = connection.headers.get("host", "").lower()
+        if host and (origin or "").partition("://")[2].lower() == host:
             return None
         if not self._keys.wanted and self._origins & {origin, "*"}:
             return None
@@ -145,11 +147,10 @@ def _too_many(wait_s: int, reason: str) -> Response:
     return problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait_s)})
 
 
-def _host_name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without its port; empty if it is none."""
+    found = _HOST.fullmatch(host)
+    return found["name"].lower() if found else ""
 
 
 async def _refuse_socket(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:

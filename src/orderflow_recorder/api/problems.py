@@ -25,6 +25,7 @@ RETRY_S: Final = 2
 """After how many seconds a client may ask again whom the database could not answer."""
 
 _LONGEST_QUOTE: Final = 100
+_NO_PATH: Final = "expected a path of the API or a file of the page, received another one: see /openapi.json"
 _SHOULD: Final = "Input should be "
 
 
@@ -57,9 +58,15 @@ def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[st
         headers: For the answer to what nobody expected, which no middleware sees.
     """
 
-    def of_http(_request: HTTPConnection, error: Exception) -> Response:
+    def of_http(request: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for these alone
-        return problem(error.status_code, redact(error.detail), error.headers)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first of several that share a path.
+            known = app.openapi()["paths"].get(request.scope["path"], {"get": {}})
+            allowed = ", ".join(sorted(name.upper() for name in known))
+            return problem(error.status_code, f"expected one of {allowed}", {"Allow": allowed})
+        detail = _NO_PATH if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
+        return problem(error.status_code, redact(detail), error.headers)
 
     def of_parameters(_request: HTTPConnection, error: Exception) -> Response:
         faults = error.errors() if isinstance(error, RequestValidationError) else ()
