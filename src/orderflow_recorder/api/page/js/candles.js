@@ -8,7 +8,14 @@ import { secondsOf } from "./selection.js";
 
 /** The tables are behind the stream by less than this: what ended before is read from them. */
 const SETTLED_S = 5;
-const MINUTE_S = 60;
+const DAY_S = 86_400;
+/** What an unfinished candle is made of: as few parts as can be. */
+const PARTS = [
+  ["1h", 3600],
+  ["1m", 60],
+];
+/** Seconds from the stream that are kept at most, until the tables are asked: nobody may look for days. */
+const MOST_SECONDS = 600;
 const SUMS = ["volume", "buy_volume", "sell_volume", "delta"];
 
 const floorTo = (seconds, step) => Math.floor(seconds / step) * step;
@@ -31,6 +38,7 @@ function merge(parts) {
 export class Candles {
   #stored = new Map();
   #pieces = new Map();
+  #settled = 0;
   #signal = null;
 
   /**
@@ -75,46 +83,70 @@ export class Candles {
 
   /** Read the newest bars, and what the unfinished one is made of so far. */
   async load() {
-    const from = this.#unsettled();
-    const moment = now() / 1000;
-    const minute = Math.max(from, floorTo(moment - SETTLED_S, MINUTE_S));
-    const [stored, minutes, seconds] = await Promise.all([
-      this.#read(this.interval, from - this.bars * this.seconds, from),
-      this.#read("1m", from, minute),
-      this.#read("1s", minute, Math.ceil(moment)),
+    const until = this.#unsettled();
+    const [stored, seconds] = await Promise.all([
+      this.#read(this.interval, until - this.bars * this.seconds, until),
+      this.#readParts(until),
     ]);
     this.#store(stored);
-    for (const piece of [...minutes, ...seconds]) {
-      const known = this.#pieces.get(timeOf(piece));
-      if (!known?.live) this.#pieces.set(timeOf(piece), piece);
+    for (const piece of await this.#read("1s", seconds, Math.ceil(now() / 1000))) {
+      // A second during which the line was cut is live, and wrong.
+      const isSettled = timeOf(piece) < now() / 1000 - SETTLED_S;
+      if (isSettled || !this.#pieces.get(timeOf(piece))?.live) this.#pieces.set(timeOf(piece), piece);
     }
+    this.#settled = until;
     return this;
+  }
+
+  /**
+   * Read the parts of the unfinished bar that are settled, in place of the seconds they are made of.
+   * @returns {Promise<number>} from when on there are seconds only
+   */
+  async #readParts(until) {
+    const parts = [];
+    let begin = until;
+    for (const [resolution, step] of PARTS.filter(([, step]) => step < this.seconds)) {
+      const end = Math.max(begin, floorTo(now() / 1000 - SETTLED_S, step));
+      parts.push(this.#read(resolution, begin, end));
+      begin = end;
+    }
+    const rows = (await Promise.all(parts)).flat();
+    for (const time of this.#pieces.keys()) if (time < begin) this.#pieces.delete(time);
+    for (const row of rows) this.#pieces.set(timeOf(row), row);
+    return begin;
   }
 
   /** Read again what has settled meanwhile: it says whether a candle is complete, and has what was healed. */
   async settle(bars = 3) {
     const until = this.#unsettled();
-    const oldest = Math.min(
-      until - bars * this.seconds,
-      ...[...this.#pieces.keys()].map((time) => floorTo(time, this.seconds)),
-    );
-    this.#store(await this.#read(this.interval, oldest, until));
-    for (const time of this.#pieces.keys()) if (time < until) this.#pieces.delete(time);
+    const longest = until - this.bars * this.seconds;
+    // Nobody looked for so long that the newest bars do not follow those that are here.
+    const isAnew = this.#settled < longest;
+    const rows = await this.#read(this.interval, isAnew ? longest : this.#settled - bars * this.seconds, until);
+    await this.#readParts(until);
+    if (isAnew) this.#stored.clear();
+    this.#store(rows);
+    this.#settled = until;
   }
 
   /** Read bars before the first one; there may be none. */
   async older() {
     const first = this.first();
     if (first === null || this.exhausted) return false;
-    const rows = await this.#read(this.interval, first - this.bars * this.seconds, first);
-    this.#store(rows);
-    this.exhausted = rows.length === 0;
-    return rows.length > 0;
+    // Where nothing was traded for long, further back once more.
+    for (const many of this.seconds < DAY_S ? [1, 8] : [1]) {
+      const rows = await this.#read(this.interval, first - many * this.bars * this.seconds, first);
+      this.#store(rows);
+      if (rows.length) return true;
+    }
+    this.exhausted = true;
+    return false;
   }
 
   /** Take a candle of a second from the stream. */
   take(event) {
     this.#pieces.set(timeOf(event), { ...event, complete: true, live: true });
+    if (this.#pieces.size > MOST_SECONDS) this.#pieces.delete(this.#pieces.keys().next().value);
   }
 
   /** Return the begin of the first candle, s since the epoch; null if there is none. */
@@ -141,7 +173,7 @@ export class Candles {
       .sort(([a], [b]) => a - b)
       .map(([time, candle]) => {
         cvd = add(cvd, candle.delta);
-        return { ...candle, time, cvd };
+        return { ...candle, bucket: iso(time * 1000), time, cvd };
       });
   }
 }

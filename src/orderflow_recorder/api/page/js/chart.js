@@ -5,6 +5,7 @@ import { Candles } from "./candles.js";
 import { Canvas } from "./canvas.js";
 import { announce, find, h, show, write } from "./dom.js";
 import { count, dayAndTime, decimal, signed } from "./format.js";
+import { isStill } from "./pause.js";
 import { INTERVALS } from "./selection.js";
 
 const BARS = 300;
@@ -156,7 +157,7 @@ export class ChartPanel {
   }
 
   #redraw() {
-    if (!this.#dirty || document.hidden) return;
+    if (!this.#dirty || isStill()) return;
     this.#dirty = false;
     const before = this.#rows.at(-1)?.time;
     this.#rows = this.#candles.rows();

@@ -3,6 +3,7 @@
 import { add, subtract, toPixels } from "./decimal.js";
 import { find, h, show, write } from "./dom.js";
 import { decimal, timeOfDay } from "./format.js";
+import { isStill } from "./pause.js";
 
 const LEVELS = 10;
 const DRAW_MS = 200;
@@ -29,7 +30,7 @@ export class Ladder {
     }
     // Best prices are in the middle: asks are written from the last row up.
     this.#rows.ask.reverse();
-    setInterval(() => this.#dirty && !document.hidden && this.#draw(), DRAW_MS);
+    setInterval(() => this.#dirty && !isStill() && this.#draw(), DRAW_MS);
   }
 
   /** Begin with another symbol. */

@@ -11,6 +11,7 @@ import { Ladder } from "./ladder.js";
 import { Ledger } from "./ledger.js";
 import { awayText, missedText, notice } from "./notices.js";
 import { now } from "./clock.js";
+import * as pause from "./pause.js";
 import { Selection } from "./selection.js";
 import { Stream } from "./stream.js";
 import { SymbolTable } from "./symbols.js";
@@ -37,8 +38,8 @@ let subscribed = null;
 
 /** Do something again and again while somebody looks, and at once when they look again. */
 function repeat(does, milliseconds) {
-  setInterval(() => document.hidden || does(), milliseconds);
-  document.addEventListener("visibilitychange", () => document.hidden || does());
+  setInterval(() => pause.isStill() || does(), milliseconds);
+  document.addEventListener("visibilitychange", () => pause.isStill() || does());
 }
 
 function follow() {
@@ -185,6 +186,7 @@ const countHolesSoon = () => {
 
 async function begin() {
   detail.setUp();
+  pause.setUp(look);
   theme.setUp(() => chart.restyle());
   find("[data-skip]").addEventListener("click", (event) => {
     event.preventDefault(); // the address keeps what is chosen
@@ -202,7 +204,7 @@ async function begin() {
   if (!selection.symbol) chooseFirst();
   else showSymbol();
   repeat(look, EVERY.ticks);
-  repeat(() => header.poll(), EVERY.status);
+  setInterval(() => document.hidden || header.poll(), EVERY.status);
   repeat(() => chart.settle(), EVERY.settle);
   repeat(() => selection.symbol && coverage.load(), EVERY.strip);
   repeat(readLedger, EVERY.ledger);

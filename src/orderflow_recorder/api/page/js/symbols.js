@@ -84,8 +84,7 @@ export class SymbolTable {
     } catch {
       // Without tables the newest is all there is.
     }
-    for (const [key, tick] of newest)
-      if (!this.#ticks.get(key)?.trade) this.#ticks.set(key, { ...tick, ...this.#ticks.get(key) });
+    for (const [key, tick] of newest) if (!this.#live.has(key)) this.#ticks.set(key, tick);
   }
 
   /** Say whether nothing of a symbol is in the tables, nor came since; false where that cannot be told. */

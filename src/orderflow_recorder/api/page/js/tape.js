@@ -2,6 +2,7 @@
 
 import { find, h, show } from "./dom.js";
 import { decimal, timeOfDay } from "./format.js";
+import { isStill } from "./pause.js";
 
 const LONGEST = 60;
 const DRAW_MS = 200;
@@ -18,7 +19,7 @@ export class Tape {
   /** @param {(market: string, symbol: string) => {price: number, quantity: number}} decimalsOf */
   constructor(decimalsOf) {
     this.decimalsOf = decimalsOf;
-    setInterval(() => this.#waiting.length && !document.hidden && this.#draw(), DRAW_MS);
+    setInterval(() => this.#waiting.length && !isStill() && this.#draw(), DRAW_MS);
   }
 
   /** Begin with another symbol. */
@@ -43,6 +44,8 @@ export class Tape {
     if (trade.trade_id <= this.#newest) return;
     this.#newest = trade.trade_id;
     this.#waiting.push(trade);
+    // While nobody looks: of a flood only the newest rows are left anyway.
+    if (this.#waiting.length > 2 * LONGEST) this.#waiting.splice(0, LONGEST);
   }
 
   /** Mark that something is not shown. */
