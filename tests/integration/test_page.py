@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Browser, WebSocketRoute
 
 from tests.support.page import CHROMIUM, PANELS, WITHIN_S, Opened, Stage
 from tests.support.processes import wait_until
+
+PRICES = ("open", "high", "low", "close")
+VALUES = (*PRICES, "volume", "delta")
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt install chromium"),
@@ -20,6 +24,21 @@ def opened(chromium: Browser, page_scene: Stage) -> Iterator[Opened]:
     """Give the page on a desk."""
     with Opened(chromium, page_scene.server.url) as page:
         yield page.goto().ready(*PANELS)
+
+
+def shown_candle(opened: Opened) -> dict[str, str]:
+    """Return the candle that is shown, without what is written for people only."""
+    texts = opened.page.locator("#chart-values dd").all_inner_texts()
+    plain = [text.replace(",", "").replace("\u2212", "-").removeprefix("+") for text in texts]
+    return dict(zip(VALUES, plain, strict=False))
+
+
+def plain_candle(candle: dict[str, str]) -> dict[str, str]:
+    """Return the same of the API; zeros at the end say nothing, but for prices' decimals."""
+    return {
+        name: f"{Decimal(candle[name]):.2f}" if name in PRICES else candle[name].rstrip("0").rstrip(".")
+        for name in VALUES
+    }
 
 
 def test_data_appears_and_moves(opened: Opened) -> None:
@@ -55,24 +74,40 @@ def test_figures_are_those_of_the_api_to_the_last_digit(opened: Opened, page_sce
     opened.page.wait_for_function(
         f"() => document.querySelector('#chart-time').innerText.startsWith('{first['bucket'][:19].replace('T', ' ')}')"
     )
-    shown = dict(
-        zip(
-            opened.page.locator("#chart-values dt").all_inner_texts(),
-            opened.page.locator("#chart-values dd").all_inner_texts(),
-            strict=True,
+    assert shown_candle(opened) == plain_candle(first)
+    assert opened.text("#chart-values div:last-child dd") == opened.text("#chart-values div:nth-last-child(2) dd")
+
+
+def test_a_growing_candle_is_the_sum_of_its_parts(opened: Opened, page_scene: Stage) -> None:
+    opened.page.click("#intervals label:has-text('1h')")
+    opened.ready("chart")
+    tape = opened.text("#tape-rows tr:first-child")
+    opened.page.wait_for_function("(before) => document.querySelector('#tape-rows tr').innerText !== before", arg=tape)
+    page_scene.simulator.control("pause")
+    try:
+        path = "candles?market=spot&symbol=BTCUSDT&resolution=1h&start=" + page_scene.gaps()[-1]["opened_at"][:10]
+        wait_until(
+            lambda: shown_candle(opened) == plain_candle(page_scene.server.get(path)["rows"][-1]),
+            within_s=WITHIN_S,
+            what="the hour so far is the same on the page and in the tables",
         )
+    finally:
+        page_scene.simulator.control("resume")
+
+
+def test_figures_stand_still_on_demand(opened: Opened, page_scene: Stage) -> None:
+    page = opened.page
+    page.click("#pause")
+    tape = opened.text("#tape-rows")
+    newest = page_scene.server.get("ticks/spot/BTCUSDT")["trade"]["trade_id"]
+    wait_until(
+        lambda: page_scene.server.get("ticks/spot/BTCUSDT")["trade"]["trade_id"] > newest + 3,
+        within_s=WITHIN_S,
+        what="more trades came",
     )
-    for label, name in {
-        "O": "open",
-        "H": "high",
-        "L": "low",
-        "C": "close",
-        "Volume": "volume",
-        "Delta": "delta",
-    }.items():
-        text = shown[label].replace(",", "").replace("\u2212", "-").removeprefix("+")
-        assert text.rstrip("0").rstrip(".") == first[name].rstrip("0").rstrip("."), label
-    assert shown["CVD"] == shown["Delta"]
+    assert opened.text("#tape-rows") == tape
+    page.click("#pause")
+    page.wait_for_function("(before) => document.querySelector('#tape-rows').innerText !== before", arg=tape)
 
 
 def test_sums_are_exact(opened: Opened) -> None:
