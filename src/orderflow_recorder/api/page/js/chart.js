@@ -157,12 +157,12 @@ export class ChartPanel {
   }
 
   #redraw() {
-    if (!this.#dirty || isStill()) return;
+    if (!this.#dirty || isStill() || this.#panel.dataset.state === "loading") return;
     this.#dirty = false;
     const before = this.#rows.at(-1)?.time;
     this.#rows = this.#candles.rows();
     const last = this.#rows.at(-1);
-    if (before === last?.time) this.#canvas.update(last);
+    if (last && before === last.time) this.#canvas.update(last);
     else this.#draw();
     this.#tell();
   }
