@@ -115,12 +115,17 @@ class LiveFeed:
 
     def _begin(self) -> dict[str, Position]:
         """Take what the tables have; return where the journals go on behind it, by instance."""
-        seeds = None if self._address is None else self._seeds(self._address)
+        names = [journal_of(self._settings.instance_id, number) for number in self._numbers()]
+        is_new = not journals(self._settings) and not self._settings.journal_url
+        seeds = (
+            None
+            if self._address is None
+            else self._seeds(self._address, names, patience_s=0 if is_new else _PATIENCE_S)
+        )
         if seeds is None:
-            return {}
+            return dict.fromkeys(names, JOURNAL_START) if is_new else {}
         starts: dict[str, Position] = {}
-        for number in self._numbers():
-            name = journal_of(self._settings.instance_id, number)
+        for name in names:
             stored = [
                 position
                 for (instance, sink), position in seeds.positions.items()
@@ -138,19 +143,16 @@ class LiveFeed:
             _sow(self._store, stream)
         return starts
 
-    def _seeds(self, address: Callable[[], str]) -> LiveSeeds | None:
+    def _seeds(self, address: Callable[[], str], names: Sequence[str], *, patience_s: float) -> LiveSeeds | None:
         """Return what the tables have; none where the database is away, and stays so for a while."""
-        names = [journal_of(self._settings.instance_id, number) for number in self._numbers()]
-        until = self._clock.monotonic() + _PATIENCE_S
+        until = self._clock.monotonic() + patience_s
         while not self._stop.is_set():
             try:
                 url = address()
                 seeds = read_live_seeds(url, names, BUCKET_NS // _NS_PER_S)
             except SinkError as error:
-                if not journals(self._settings):
-                    return None  # nothing was recorded yet
-                if self._clock.monotonic() > until:
-                    _LOG.warning("live data begins at the journal's end, as the database is away: {}", error)
+                if self._clock.monotonic() >= until:
+                    _LOG.warning("live data begins without what the tables have: {}", error)
                     return None
                 self._stop.wait(1.0)
             else:
