@@ -104,6 +104,9 @@ def _touch(
     for price in prices:
         text = padded(price, decimals)
         quantity = side.get(text)
+        if quantity is None:  # a diff that the book did not take may have more decimals
+            text = f"{Decimal(price):.{decimals}f}"
+            quantity = side.get(text) if Decimal(text) == Decimal(price) else None
         window.touch(text, there=quantity is not None and not is_zero(quantity))
 
 

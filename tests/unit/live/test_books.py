@@ -75,7 +75,7 @@ def test_whoever_looks_sees_what_a_book_would_tell_after_every_diff(market: Mark
     dice = random.Random(seed)  # noqa: S311  # the same each time
     book, reference = LiveBook(), Reference()
     looks = 0
-    for record in flow(market, seed, 1500):
+    for record in flow(market, seed, 600):
         book.take(record)
         reference.take(record)
         if dice.random() < dice.choice((0.01, 0.5)):
@@ -83,17 +83,17 @@ def test_whoever_looks_sees_what_a_book_would_tell_after_every_diff(market: Mark
             if best is None or reference.top is None:
                 continue
             looks += 1
-            top: BookTop = reference.top
+            top = reference.top
             assert [*map(numbers, best)] == [
                 numbers(zip(top.bid_prices, top.bid_quantities, strict=True)),
                 numbers(zip(top.ask_prices, top.ask_quantities, strict=True)),
             ]
-    assert looks > 100
+    assert looks > 30
 
 
 def test_there_is_no_book_before_a_diff_meets_a_snapshot() -> None:
+    assert not LiveBook().begun
     book = LiveBook()
-    assert not book.begun
     book.take(depth_diff(1, 2))
     assert book.begun
     assert book.best() is None
