@@ -31,6 +31,7 @@ def url(database_url: str) -> str:
         ("spot", "trade", 40, 41, 4, 5, "stall", "healed"),
         ("spot", "trade", 50, 51, 4, 5, "stall", "unrecoverable"),
         ("spot", "trade", 60, 61, 4, 5, "window", "open"),
+        ("spot", "trade", 70, 71, 4, 5, "unsubscribed", "open"),
         ("spot", "depth@100ms", 1, 2, 1, 2, "stall", "open"),
         ("spot", "trade", None, None, 1, 2, "stall", "open"),
         ("usdm", "aggTrade", 7, 8, None, None, "stall", "open"),

@@ -8,6 +8,7 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.ports.feed import (
+    AckNote,
     Arrival,
     BadNote,
     DataNote,
@@ -27,6 +28,9 @@ class FakeConnection:
         self.url = url
         self.wires = [stream.wire for stream in streams]
         self.closed = False
+        self.requests = 0
+        self.answer: str | None = "!ack"
+        """What the venue says to a request; none while it says nothing."""
         self._clock = clock
         self._arrivals: asyncio.Queue[Arrival | FeedClosedError] = asyncio.Queue()
 
@@ -45,22 +49,30 @@ class FakeConnection:
             raise arrival
         return arrival
 
-    async def subscribe(self, streams: Sequence[Stream]) -> None:
+    async def subscribe(self, streams: Sequence[Stream]) -> Sequence[int]:
         """Take more streams."""
         self.wires += [stream.wire for stream in streams]
+        return self._answered()
 
-    async def unsubscribe(self, streams: Sequence[Stream]) -> None:
+    async def unsubscribe(self, streams: Sequence[Stream]) -> Sequence[int]:
         """Give streams up."""
         gone = {stream.wire for stream in streams}
         self.wires = [wire for wire in self.wires if wire not in gone]
+        return self._answered()
 
     async def close(self) -> None:
         """Close."""
         self.closed = True
 
+    def _answered(self) -> Sequence[int]:
+        self.requests += 1
+        if self.answer is not None:
+            self.say(f"{self.answer} {self.requests}")
+        return [self.requests]
+
 
 class FakeFeed:
-    """Opens `FakeConnection`; a frame is the wire name, or ``!bad``, ``!reject``, ``!shutdown``."""
+    """Opens `FakeConnection`; a frame is the wire name, or ``!bad``, ``!ack 1``, ``!reject 1``, ``!shutdown``."""
 
     market = Market.USDM
 
@@ -97,8 +109,10 @@ class FakeFeed:
         match text:
             case "!bad":
                 return BadNote("not JSON")
-            case "!reject":
-                return RejectNote(1, 2, "invalid request")
+            case ack if ack.startswith("!ack "):
+                return AckNote(int(ack.split()[1]))
+            case reject if reject.startswith("!reject"):
+                return RejectNote(int(f"0{reject[8:]}"), 2, "invalid request")
             case "!shutdown":
                 return ShutdownNote()
             case _:

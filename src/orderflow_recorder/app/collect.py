@@ -1,7 +1,6 @@
 """Composes the collector process: journal, feeds, REST, clients, housekeeping, health."""
 
 import asyncio
-import os
 import random
 import ssl
 import uuid
@@ -15,10 +14,12 @@ from loguru import logger
 
 from orderflow_recorder import __version__
 from orderflow_recorder.app.clock import SystemClock
-from orderflow_recorder.app.health import CollectorHealth, MarketHealth
+from orderflow_recorder.app.collector_report import CollectorReporter
+from orderflow_recorder.app.health import CollectorHealth
 from orderflow_recorder.app.ledger import LedgerInThread
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings
 from orderflow_recorder.app.shards import collector_shard, sinks
+from orderflow_recorder.app.subscription_files import LOOK_S, WishWatch
 from orderflow_recorder.binance.feed import CONNECTIONS_PER_WINDOW, BinanceFeed
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
@@ -65,12 +66,11 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
     async with AsyncExitStack() as stack:
         budgets: dict[Market, RequestBudget] = {}
         clients = []
-        for market in settings.markets:
-            plan = _plan(settings, market)
-            if plan.symbols is None or plan.symbols:  # none may fall to this shard
-                parts = settings.collector_shards
-                budgets[market] = default_budget(market, clock.monotonic(), parts=parts)
-                clients.append(_client(settings, plan, clock, intake, budgets[market], stack))
+        for market in Market:  # one that has nothing to record connects to nothing until that is asked for
+            budgets[market] = default_budget(market, clock.monotonic(), parts=settings.collector_shards)
+            clients.append(_client(settings, _plan(settings, market), clock, intake, budgets[market], stack))
+        wishes = WishWatch(settings, clients)
+        wishes.read()
         collector = Collector(
             clients,
             writer,
@@ -81,11 +81,12 @@ async def run_collector(settings: Settings, stop: asyncio.Event, publish: Callab
             run_detail={"version": __version__, "settings": settings.public()},
             window=settings.window,
         )
-        report = _Reporter(collector, writer, clock, budgets)
+        report = CollectorReporter(collector, writer, clock, budgets, wishes)
         return await run_beside(
             collector.run(stop),
             stop,
             repeat("old segments stay", partial(delete_loaded, settings, clock), HOUSEKEEPING_S, clock),
+            repeat("what is recorded is not told", wishes.look, LOOK_S, clock),
             repeat("health is not told", partial(_publish, report, publish), HEALTH_S, clock),
         )
 
@@ -232,69 +233,5 @@ async def delete_loaded(settings: Settings, clock: Clock) -> None:
         logger.info("deleted journal segments {} to {}: {} them", deleted[0], deleted[-1], who)
 
 
-class _Reporter:
-    """Turns the collector's figures into its health, with rates since the last report."""
-
-    def __init__(
-        self, collector: Collector, writer: FileJournalWriter, clock: SystemClock, budgets: dict[Market, RequestBudget]
-    ) -> None:
-        self._collector = collector
-        self._writer = writer
-        self._clock = clock
-        self._budgets = budgets
-        self._started_at = clock.now_ns()
-        self._before: dict[str, int] = {}
-        self._before_at = clock.monotonic()
-
-    def report(self) -> CollectorHealth:
-        stats = self._collector.stats()
-        now = self._clock.monotonic()
-        elapsed = max(now - self._before_at, 1e-3)
-        weights = {str(market): budget.used for market, budget in self._budgets.items()}
-        markets = {
-            name: MarketHealth(
-                frames=market.frames,
-                frames_per_s=(market.frames - self._before.get(name, 0)) / elapsed,
-                connections_open=market.sockets_open,
-                connections_wanted=market.sockets,
-                streams=market.streams,
-                streams_silent=market.streams_silent,
-                books_synced=market.books_synced,
-                books_wanted=market.books,
-                rest_weight_used=weights[name],
-                clock_offset_ms=market.clock_offset.offset_ms if market.clock_offset else None,
-                clock_round_trip_ms=market.clock_offset.round_trip_ms if market.clock_offset else None,
-            )
-            for name, market in stats.markets.items()
-        }
-        self._before = {name: market.frames for name, market in stats.markets.items()}
-        self._before_at = now
-        counters = stats.counters
-        return CollectorHealth(
-            pid=os.getpid(),
-            started_at=self._started_at,
-            updated_at=self._clock.now_ns(),
-            last_error=stats.last_error or "",
-            frames=counters.frames + counters.bad_frames,
-            frames_per_s=sum(market.frames_per_s for market in markets.values()),
-            bytes=counters.frame_bytes,
-            connections_open=sum(market.connections_open for market in markets.values()),
-            connections_wanted=sum(market.connections_wanted for market in markets.values()),
-            streams=sum(market.streams for market in markets.values()),
-            streams_silent=sum(market.streams_silent for market in markets.values()),
-            books_synced=sum(market.books_synced for market in markets.values()),
-            books_wanted=sum(market.books_wanted for market in markets.values()),
-            reconnects=sum(market.reconnects for market in stats.markets.values()),
-            resyncs=sum(market.gaps for market in stats.markets.values()),
-            bad_frames=counters.bad_frames,
-            rest_weight_used=weights,
-            journal_segment=self._writer.segment,
-            journal_bytes=self._writer.bytes_written,
-            ingestion=stats.state,
-            asleep_until=stats.asleep_until,
-            markets=markets,
-        )
-
-
-async def _publish(reporter: _Reporter, publish: Callable[[CollectorHealth], None]) -> None:
+async def _publish(reporter: CollectorReporter, publish: Callable[[CollectorHealth], None]) -> None:
     publish(reporter.report())

@@ -19,7 +19,7 @@ from orderflow_recorder.binance.archive_store import open_store
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.collector import Healer
 from orderflow_recorder.core.intervals import Interval, normal, subtract
-from orderflow_recorder.domain.gaps import GapCause, GapStatus, OpenGap
+from orderflow_recorder.domain.gaps import WANTED, GapStatus, OpenGap
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import StreamKind, stream_kind
 from orderflow_recorder.postgres.ledger_reads import Filter, GapRow, one_moment, read_gaps
@@ -214,9 +214,9 @@ def _ids(gap: GapRow) -> Interval:
 
 
 def _has_source(gap: GapRow) -> bool:
-    """Say whether anybody may have it; a hole of cause window was wanted."""
+    """Say whether anybody may have it; some holes were wanted."""
     has_ids = gap.first_missing_id is not None and gap.last_missing_id is not None
-    return has_ids and gap.cause != GapCause.WINDOW and stream_kind(gap.market, gap.stream) in _WITH_PAST
+    return has_ids and gap.cause not in WANTED and stream_kind(gap.market, gap.stream) in _WITH_PAST
 
 
 def _open_gap(gap: GapRow) -> OpenGap:

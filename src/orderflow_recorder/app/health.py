@@ -76,6 +76,9 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
         connections_wanted: Sockets there should be.
         streams: Subscribed.
         streams_silent: Past their first-frame deadline.
+        streams_added: Recorded because that was asked of the running recorder.
+        streams_removed: Not recorded for the same reason.
+        streams_refused: Asked for, and not recorded; `SubscriptionState`.
         books_synced: Symbols whose book is continuous with a snapshot.
         books_wanted: Symbols whose depth is recorded.
         reconnects: Sockets opened again after a loss.
@@ -96,6 +99,9 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
     connections_wanted: int = 0
     streams: int = 0
     streams_silent: int = 0
+    streams_added: int = 0
+    streams_removed: int = 0
+    streams_refused: int = 0
     books_synced: int = 0
     books_wanted: int = 0
     reconnects: int = 0

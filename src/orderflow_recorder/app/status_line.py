@@ -30,13 +30,20 @@ def _collector_line(health: CollectorHealth | None, now_ns: int) -> str:
     if health.asleep_until is not None:
         opens = datetime.fromtimestamp(health.asleep_until / 1e9, UTC)
         return f"collector  asleep until {opens:%Y-%m-%d %H:%M} UTC: outside of the recording window"
-    silent = f" ({health.streams_silent} silent)" if health.streams_silent else ""
+    remarks = {
+        "added": health.streams_added,
+        "removed": health.streams_removed,
+        "refused": health.streams_refused,
+        "silent": health.streams_silent,
+    }
+    said = ", ".join(f"{count:,} {word}" for word, count in remarks.items() if count)
+    remark = f" ({said})" if said else ""
     parts = [
         f"collector  {health.ingestion} {duration(now_ns - health.started_at)}",
         f"{health.frames_per_s:,.0f} frames/s",
         f"{health.frames:,} frames",
         f"sockets {health.connections_open}/{health.connections_wanted}",
-        f"streams {health.streams:,}{silent}",
+        f"streams {health.streams:,}{remark}",
         f"books {health.books_synced:,}/{health.books_wanted:,}",
     ]
     if health.bad_frames:

@@ -58,21 +58,27 @@ class BinanceConnection:
         except ConnectionClosed as error:
             raise FeedClosedError(_reason(error)) from error
 
-    async def subscribe(self, streams: Sequence[Stream]) -> None:
+    async def subscribe(self, streams: Sequence[Stream]) -> Sequence[int]:
         """Ask for more streams, in frames the venue accepts, at the pace it allows.
+
+        Returns:
+            The id of each request that was sent.
 
         Raises:
             FeedClosedError: The socket closed before all were asked for.
         """
-        await self._send("SUBSCRIBE", [stream.wire for stream in streams])
+        return await self._send("SUBSCRIBE", [stream.wire for stream in streams])
 
-    async def unsubscribe(self, streams: Sequence[Stream]) -> None:
+    async def unsubscribe(self, streams: Sequence[Stream]) -> Sequence[int]:
         """Give streams up.
+
+        Returns:
+            The id of each request that was sent.
 
         Raises:
             FeedClosedError: The socket closed before all were given up.
         """
-        await self._send("UNSUBSCRIBE", [stream.wire for stream in streams])
+        return await self._send("UNSUBSCRIBE", [stream.wire for stream in streams])
 
     async def close(self) -> None:
         """Close politely; never raises, and frames not yet received are dropped."""
@@ -85,9 +91,11 @@ class BinanceConnection:
         with suppress(FeedClosedError):
             await self._send("SUBSCRIBE", names)
 
-    async def _send(self, method: Method, names: Sequence[str]) -> None:
-        for frame in control_frames(method, names, self._request_ids):
-            async with self._control_turn:
+    async def _send(self, method: Method, names: Sequence[str]) -> Sequence[int]:
+        sent: list[int] = []
+        # One request after the other, whole: a name that is given up must not be asked for by what still waits.
+        async with self._control_turn:
+            for frame in control_frames(method, names, self._noted(sent)):
                 wait = self._next_control - self._clock.monotonic()
                 if wait > 0:
                     await self._clock.sleep(wait)
@@ -96,6 +104,12 @@ class BinanceConnection:
                     await self._socket.send(frame, text=True)
                 except ConnectionClosed as error:
                     raise FeedClosedError(_reason(error)) from error
+        return sent
+
+    def _noted(self, taken: list[int]) -> Iterator[int]:
+        for request_id in self._request_ids:
+            taken.append(request_id)
+            yield request_id
 
 
 def _reason(error: ConnectionClosed) -> str:

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from orderflow_recorder.cli.ledger_options import format_time
-from orderflow_recorder.domain.gaps import GapCause, GapStatus
+from orderflow_recorder.domain.gaps import WANTED, GapStatus
 from orderflow_recorder.postgres.ledger_reads import CoverageRow, GapRow, StreamKey
 
 
@@ -29,7 +29,7 @@ STYLES: Final[dict[Cell, tuple[str, str, str, str]]] = {
     Cell.NOTHING: ("·", ".", "dim", "before or after"),
     Cell.COVERED: ("█", "#", "green", "covered"),
     Cell.HEALED: ("▓", "+", "cyan", "healed"),
-    Cell.WINDOW: ("░", "-", "blue", "missing: outside of the window"),
+    Cell.WINDOW: ("░", "-", "blue", "missing: outside of the window, or removed"),
     Cell.UNRECOVERABLE: ("x", "x", "yellow", "missing: unrecoverable"),
     Cell.OPEN: ("o", "o", "bold red", "missing: open"),
 }
@@ -100,7 +100,7 @@ def cells(coverage: CoverageRow, gaps: Sequence[GapRow], *, start: datetime, end
 def _cell(gap: GapRow) -> Cell:
     if gap.status is GapStatus.HEALED:
         return Cell.HEALED
-    if gap.cause == GapCause.WINDOW:
+    if gap.cause in WANTED:
         return Cell.WINDOW
     return Cell.OPEN if gap.status is GapStatus.OPEN else Cell.UNRECOVERABLE
 

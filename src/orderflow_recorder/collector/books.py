@@ -6,7 +6,7 @@ refresh of healthy ones, so that a cold start of hundreds of books and one gap s
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Final
 
 from loguru import logger
@@ -97,9 +97,10 @@ class BookKeeper:
         if wire not in self._books:
             self._books[wire] = Book(self._market, symbol, Backoff(0.5, 30.0, self._random))
 
-    def remove(self, wire: str) -> None:
-        """Give up the book whose diffs come as ``wire``."""
-        self._books.pop(wire, None)
+    def keep_only(self, wires: Container[str]) -> None:
+        """Give up the books whose diffs come as none of ``wires``."""
+        for wire in [wire for wire in self._books if wire not in wires]:
+            del self._books[wire]
 
     def on_diffs(self, diffs: Iterable[tuple[str, DepthIds]], *, skip_known: bool = False) -> None:
         """Take in the ids of diffs that are already in the journal (hot path).

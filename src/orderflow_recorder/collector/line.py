@@ -1,11 +1,13 @@
 """One open socket being read: what arrives is journaled first, then noted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from orderflow_recorder.collector.intake import Intake
+from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.feed import Arrival, BadNote, Feed, FeedClosedError, FeedConnection, Glance
@@ -35,7 +37,11 @@ class Line:
         self.number = number
         self.connection = connection
         self.streams = list(streams)
+        """What the socket has, as far as it was asked for."""
         self.frames = 0
+        self._requests: dict[int, tuple[Stream, ...]] = {}
+        self._answers: dict[int, str] = {}
+        self._aligning = asyncio.Lock()
         self.task: asyncio.Task[None] | None = None
         self._held: list[Callable[[], None]] | None = [] if hold else None
         self._held_frames = 0
@@ -51,6 +57,53 @@ class Line:
         held, self._held = self._held, None
         for take in held or ():
             take()
+
+    async def align(self, wanted: Sequence[Stream], tell: Callable[["Line", EventKind, list[Stream]], None]) -> None:
+        """Ask for what is ``wanted`` and not there, and give up what is there and not wanted.
+
+        A socket that is gone is no error: its streams are asked for when it is opened again.
+
+        Args:
+            wanted: Looked at again until nothing is left to do: it may change meanwhile.
+            tell: Is told of each request before it is sent.
+        """
+        async with self._aligning:
+            while (there := set(self.streams)) != (keep := set(wanted)):
+                added = [stream for stream in wanted if stream not in there]
+                gone = [stream for stream in self.streams if stream not in keep]
+                self.streams = list(wanted)
+                with suppress(FeedClosedError):
+                    if gone:
+                        tell(self, EventKind.UNSUBSCRIBED, gone)
+                        self._note(await self.connection.unsubscribe(gone), ())
+                    if added:
+                        tell(self, EventKind.SUBSCRIBED, added)
+                        self._note(await self.connection.subscribe(added), added)
+
+    def on_answer(self, request_id: int | None, refusal: str = "") -> None:
+        """Take what the venue says to a request; an empty ``refusal`` is its consent."""
+        if request_id is not None:
+            self._answers[request_id] = refusal
+
+    @property
+    def answered(self) -> bool:
+        """Return whether nothing that was asked for by `align` waits for an answer that may still come."""
+        return self._requests.keys() <= self._answers.keys() or self.task is None or self.task.done()
+
+    def take_refusals(self) -> dict[Stream, str]:
+        """Return which streams the venue refused, and its words, since this was asked last; forget all answers."""
+        refused = {
+            stream: words
+            for request_id, streams in self._requests.items()
+            for stream in streams
+            if (words := self._answers.get(request_id))
+        }
+        self._requests.clear()
+        self._answers.clear()
+        return refused
+
+    def _note(self, request_ids: Sequence[int], streams: Sequence[Stream]) -> None:
+        self._requests |= dict.fromkeys(request_ids, tuple(streams))
 
     def why_ended(self) -> str:
         """Return why the reading ended; anything but a lost socket is raised."""
@@ -96,10 +149,3 @@ class Line:
                 intake.bad(time, market, self.number, frames[place], note.reason)
                 start = place + 1
         intake.frames(time, market, self.number, frames[start:] if start else frames)
-
-
-async def tell(requests: Sequence[Awaitable[None]]) -> None:
-    """Send requests; a socket that is gone gets all its streams when it is opened again."""
-    for outcome in await asyncio.gather(*requests, return_exceptions=True):
-        if isinstance(outcome, BaseException) and not isinstance(outcome, FeedClosedError):
-            raise outcome

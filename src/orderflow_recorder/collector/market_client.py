@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 from loguru import logger
@@ -13,9 +14,11 @@ from orderflow_recorder.collector.healer import Healer
 from orderflow_recorder.collector.intake import Intake
 from orderflow_recorder.collector.plan import MarketPlan, spread
 from orderflow_recorder.collector.slot import Slot
-from orderflow_recorder.collector.symbols import Change, SymbolFollower
+from orderflow_recorder.collector.symbols import SymbolFollower
+from orderflow_recorder.collector.wanted import WantedStreams, WishCounts, by_symbol
 from orderflow_recorder.core.backoff import Backoff
 from orderflow_recorder.core.clock_quality import ClockOffset
+from orderflow_recorder.core.subscriptions import Subscription, Wishes
 from orderflow_recorder.domain.errors import FrameError, VenueError
 from orderflow_recorder.domain.records import DepthIds
 from orderflow_recorder.domain.streams import Stream, StreamKind
@@ -24,10 +27,18 @@ from orderflow_recorder.ports.feed import Feed
 from orderflow_recorder.ports.ledger import CollectorLedger
 from orderflow_recorder.ports.venue import Venue
 
+RELIST_S: Final = 10.0
+"""A symbol that the list lacks is looked up again, but not more often than that."""
+ANSWER_S: Final = 5.0
+"""The venue's answer to a change of streams is waited for so long."""
+_LOOK_S: Final = 0.05
+
 
 class MarketStats(msgspec.Struct, frozen=True):
     """How one market does right now."""
 
+    is_idle: bool
+    """Nothing is to be recorded, and nothing ever was."""
     frames: int
     sockets: int
     sockets_open: int
@@ -38,6 +49,7 @@ class MarketStats(msgspec.Struct, frozen=True):
     gaps: int
     reconnects: int
     clock_offset: ClockOffset | None
+    wishes: WishCounts
     last_error: str | None
 
 
@@ -74,6 +86,11 @@ class MarketClient:
         self._random = random
         self._books = BookKeeper(plan.market, venue, intake, clock, random=random)
         self._symbols = SymbolFollower(plan.market, plan.symbols, venue, intake, plan.shard)
+        self._wanted = WantedStreams(plan, self._symbols, intake)
+        self._asked = asyncio.Event()
+        self._applied = self._changes = 0
+        self._changing = asyncio.Lock()
+        self._listed_at = -RELIST_S
         self._clock_offset = OffsetWatch(venue, intake, clock)
         self._healer = self._repair = None
         if ledger is not None:
@@ -89,6 +106,7 @@ class MarketClient:
         errors = [error for slot in slots if not slot.connected and (error := slot.last_error)]
         errors += [watch.last_error for watch in watches if watch.silent and watch.last_error]
         return MarketStats(
+            is_idle=self.plan.symbols is not None and not self.plan.symbols and not slots,
             frames=sum(slot.frames for slot in slots),
             sockets=len(slots),
             sockets_open=len(watches),
@@ -99,20 +117,41 @@ class MarketClient:
             gaps=self._books.gaps,
             reconnects=sum(slot.reconnects for slot in slots),
             clock_offset=self._clock_offset.offset,
+            wishes=self._wanted.counts(),
             last_error=errors[-1] if errors else None,
         )
 
+    @property
+    def applied(self) -> int:
+        """Return the revision of the wishes that were carried out last."""
+        return self._applied
+
+    def ask(self, wishes: Wishes) -> None:
+        """Record from now on what ``wishes`` make of the plan; `applied` tells when it is done."""
+        self._wanted.take(wishes)
+        self._asked.set()
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return every stream that is recorded or was asked about, with what becomes of it."""
+        return self._wanted.report(self._slots)
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """Return what differs whenever `subscriptions` may (cheap)."""
+        slots = tuple((len(slot.streams), slot.connected, slot.last_error) for slot in self._slots)
+        return self._applied, self._changes, slots
+
     async def run(self) -> None:
         """Record until cancelled; `DiskFullError` passes. May be run again afterwards."""
+        await self._until_anything_is_wanted()
         async with asyncio.TaskGroup() as group:
             if self.plan.symbols is None and not self._symbols.recorded:
                 await self._first_list()
-            if not self._slots:
-                self._new_slots(self._symbols.recorded)
             for slot in self._slots:
                 group.create_task(slot.run())
             group.create_task(self._books.run())
+            await self._fulfil(group)
             group.create_task(self._follow(group))
+            group.create_task(self._obey(group))
             group.create_task(self._refresh_books())
             group.create_task(self._clock_offset.run())
             if self._healer is not None and self._repair is not None:
@@ -137,11 +176,85 @@ class MarketClient:
             self._log.warning("could not ask the venue about silent {}: {}", stream.wire, error)
             return None
 
-    def _new_slots(self, symbols: Sequence[str]) -> list[Slot]:
-        streams = self.plan.streams(symbols)
-        for stream in streams:
+    async def _until_anything_is_wanted(self) -> None:
+        while not self._wanted.is_anything():
+            self._asked.clear()
+            self._wanted.tell()
+            self._applied = self._wanted.revision
+            await self._asked.wait()
+
+    async def _first_list(self) -> None:
+        backoff = Backoff(self.plan.times.backoff_s, self.plan.times.backoff_max_s, self._random)
+        while not await self._symbols.refresh():
+            await self._clock.sleep(backoff.next())
+        self._log.info("recording all {} symbols that trade", len(self._symbols.recorded))
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        """Record what is listed and stop what is delisted."""
+        if self.plan.symbols is not None and await self._symbols.refresh() is not None:
+            await self._fulfil(group)
+        while True:
+            await self._clock.sleep(self.plan.follow_s)
+            if await self._symbols.refresh() is not None:
+                await self._fulfil(group)
+
+    async def _obey(self, group: asyncio.TaskGroup) -> None:
+        """Carry out what is asked for while running."""
+        while True:
+            await self._asked.wait()
+            now = self._clock.monotonic()
+            if self._wanted.is_unlisted() and now - self._listed_at >= RELIST_S:
+                self._listed_at = now
+                await self._symbols.refresh()
+            await self._fulfil(group)
+
+    async def _fulfil(self, group: asyncio.TaskGroup) -> None:
+        """Bring the sockets to carry what is wanted, without touching any other stream."""
+        async with self._changing:
+            self._asked.clear()
+            revision = self._wanted.revision
+            await self._change(group)
+            await self._until_answered()
+            refused = [slot.take_refusals() for slot in self._slots]
+            if any(refused):
+                for words in refused:
+                    self._wanted.refuse(words)
+                await self._change(group)
+            # Only now: no frame of a stream that was given up comes after this is on record.
+            self._wanted.tell()
+            self._applied = revision
+            self._changes += 1
+
+    async def _change(self, group: asyncio.TaskGroup) -> None:
+        wanted = self._wanted.streams()
+        keep = set(wanted)
+        self._books.keep_only({stream.wire for stream in wanted})
+        for slot in self._slots:
+            if gone := [stream for stream in slot.streams if stream not in keep]:
+                await slot.remove(gone)
+        carried = {stream for slot in self._slots for stream in slot.streams}
+        fresh = [stream for stream in wanted if stream not in carried]
+        for stream in fresh:
             if stream.kind is StreamKind.DEPTH:
                 self._books.add(stream.wire, stream.symbol)
+        rest = [streams for streams in by_symbol(fresh) if not await self._fit(streams)]
+        for slot in self._new_slots([stream for streams in rest for stream in streams]):
+            group.create_task(slot.run())
+
+    async def _fit(self, streams: Sequence[Stream]) -> bool:
+        """Add one symbol's streams to sockets with room on their routes; all or none."""
+        chosen: list[tuple[Slot, list[Stream]]] = []
+        for route, members in spread(streams, self._feed.route_of, len(streams)):
+            limit = self.plan.streams_per_socket - len(members)
+            roomy = [slot for slot in self._slots if slot.route == route and len(slot.streams) <= limit]
+            if not roomy:
+                return False
+            chosen.append((min(roomy, key=lambda slot: len(slot.streams)), members))
+        for slot, members in chosen:
+            await slot.add(members)
+        return True
+
+    def _new_slots(self, streams: Sequence[Stream]) -> list[Slot]:
         slots = [
             Slot(
                 self._feed,
@@ -158,49 +271,11 @@ class MarketClient:
         self._slots += slots
         return slots
 
-    async def _first_list(self) -> None:
-        backoff = Backoff(self.plan.times.backoff_s, self.plan.times.backoff_max_s, self._random)
-        while not await self._symbols.refresh():
-            await self._clock.sleep(backoff.next())
-        self._log.info("recording all {} symbols that trade", len(self._symbols.recorded))
-
-    async def _follow(self, group: asyncio.TaskGroup) -> None:
-        if self.plan.symbols is not None:
-            await self._symbols.refresh()
-        while True:
-            await self._clock.sleep(self.plan.follow_s)
-            change = await self._symbols.refresh()
-            if change is not None:
-                await self._take(change, group)
-
-    async def _take(self, change: Change, group: asyncio.TaskGroup) -> None:
-        """Record what was listed and stop what was delisted, without touching the others."""
-        gone = set(change.delisted)
-        for slot in self._slots:
-            if streams := [stream for stream in slot.streams if stream.symbol in gone]:
-                await slot.remove(streams)
-        for stream in self.plan.streams(change.delisted):
-            self._books.remove(stream.wire)
-        fresh = self.plan.streams(change.listed)
-        for stream in fresh:
-            if stream.kind is StreamKind.DEPTH:
-                self._books.add(stream.wire, stream.symbol)
-        rest = [symbol for symbol in change.listed if not await self._fit(self.plan.streams([symbol]))]
-        for slot in self._new_slots(rest) if rest else ():
-            group.create_task(slot.run())
-
-    async def _fit(self, streams: Sequence[Stream]) -> bool:
-        """Add one symbol's streams to sockets with room on their routes; all or none."""
-        chosen: list[tuple[Slot, list[Stream]]] = []
-        for route, members in spread(streams, self._feed.route_of, len(streams)):
-            limit = self.plan.streams_per_socket - len(members)
-            roomy = [slot for slot in self._slots if slot.route == route and len(slot.streams) <= limit]
-            if not roomy:
-                return False
-            chosen.append((min(roomy, key=lambda slot: len(slot.streams)), members))
-        for slot, members in chosen:
-            await slot.add(members)
-        return True
+    async def _until_answered(self) -> None:
+        """Wait until the venue has answered every change, but not for ever: its answer proves little."""
+        until = self._clock.monotonic() + ANSWER_S
+        while not all(slot.answered for slot in self._slots) and self._clock.monotonic() < until:
+            await self._clock.sleep(_LOOK_S)
 
     async def _refresh_books(self) -> None:
         while True:

@@ -12,7 +12,7 @@ from typing import Final
 from loguru import logger
 
 from orderflow_recorder.collector.intake import Intake
-from orderflow_recorder.collector.line import Line, tell
+from orderflow_recorder.collector.line import Line
 from orderflow_recorder.collector.plan import SocketTimes
 from orderflow_recorder.collector.watch import Around, Watch
 from orderflow_recorder.core.backoff import Backoff
@@ -21,7 +21,7 @@ from orderflow_recorder.domain.errors import VenueError
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.clock import Clock
-from orderflow_recorder.ports.feed import BadNote, Feed, FrameNote, Glance, RejectNote, ShutdownNote
+from orderflow_recorder.ports.feed import AckNote, BadNote, Feed, FrameNote, Glance, RejectNote, ShutdownNote
 
 TICK_S: Final = 1.0
 HOLD_S: Final = 1.0
@@ -45,7 +45,7 @@ class Slot:
     ) -> None:
         """Keep ``streams`` flowing over ``route``; `run` does it."""
         self.route = route
-        self.streams = list(streams)
+        self.streams = list(streams)  # changed in place: sockets that are being opened look at it again
         self.reconnects = 0
         self.last_error: str | None = None
         self.watch: Watch | None = None
@@ -79,17 +79,24 @@ class Slot:
         self.streams += streams
         if self.watch is not None:
             self.watch.add(streams)
-            self._event(EventKind.SUBSCRIBED, self.watch.line, streams=[stream.wire for stream in streams])
-            await tell([line.connection.subscribe(streams) for line in self._open_lines()])
+        await self._align()
 
     async def remove(self, streams: Sequence[Stream]) -> None:
         """Give streams up."""
         gone = set(streams)
-        self.streams = [stream for stream in self.streams if stream not in gone]
+        self.streams[:] = [stream for stream in self.streams if stream not in gone]
         if self.watch is not None:
             self.watch.remove(streams)
-            self._event(EventKind.UNSUBSCRIBED, self.watch.line, streams=[stream.wire for stream in streams])
-            await tell([line.connection.unsubscribe(streams) for line in self._open_lines()])
+        await self._align()
+
+    @property
+    def answered(self) -> bool:
+        """Return whether the venue has answered every change, on all sockets there are or will be in a moment."""
+        return self._opening is None and all(line.answered for line in self._open_lines())
+
+    def take_refusals(self) -> dict[Stream, str]:
+        """Return the streams that the venue refused to add since this was asked last, with its words."""
+        return {stream: words for line in self._open_lines() for stream, words in line.take_refusals().items()}
 
     async def run(self) -> None:
         """Keep the streams flowing until cancelled; `DiskFullError` passes."""
@@ -128,10 +135,7 @@ class Slot:
         line = Line(self._intake.next_connection(), connection, streams, hold=hold)
         self._event(EventKind.CONNECTED, line, url=connection.url, streams=[stream.wire for stream in streams])
         line.start(self._feed.market, self._feed, self._intake, self._on_glance)
-        asked = set(streams)
-        if added := [stream for stream in self.streams if stream not in asked]:
-            await tell([connection.subscribe(added)])
-            line.streams += added
+        await line.align(self.streams, self._tell)
         return line
 
     def _watch(self, line: Line) -> Watch:
@@ -200,6 +204,7 @@ class Slot:
             self._rotation.on_open_failed(now)
             return
         self._next = opening.result()
+        await self._align()  # what changed since it was opened
         if late:  # the old socket was gone before: frames may be missing
             self._disconnected(watch.line, watch.line.why_ended())
         self._release_at = now + HOLD_S
@@ -240,7 +245,10 @@ class Slot:
 
     def _on_control(self, line: Line, note: FrameNote) -> None:
         match note:
-            case RejectNote(code=code, message=message):
+            case AckNote(request_id=request_id):
+                line.on_answer(request_id)
+            case RejectNote(request_id=request_id, code=code, message=message):
+                line.on_answer(request_id, f"{message} (code {code})")
                 self.last_error = f"subscription refused: {message} (code {code})"
                 self._log.error("{}", self.last_error)
                 self._event(EventKind.SUBSCRIBE_REJECTED, line, code=code, message=message)
@@ -253,6 +261,13 @@ class Slot:
                 self._log.warning("unreadable frame, kept raw in the journal: {}", reason)
             case _:
                 pass
+
+    async def _align(self) -> None:
+        """Have every open socket carry what the slot does."""
+        await asyncio.gather(*(line.align(self.streams, self._tell) for line in self._open_lines()))
+
+    def _tell(self, line: Line, kind: EventKind, streams: Sequence[Stream]) -> None:
+        self._event(kind, line, streams=[stream.wire for stream in streams])
 
     def _open_lines(self) -> list[Line]:
         return [line for line in (self.watch.line if self.watch else None, self._next) if line is not None]

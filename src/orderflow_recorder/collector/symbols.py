@@ -38,6 +38,8 @@ class SymbolFollower:
     ) -> None:
         """Know nothing of the venue's list yet."""
         self.recorded: list[str] = list(configured or ())
+        self.also: set[str] = set()
+        """Symbols that were asked for while running: told of like configured ones."""
         self._market = market
         self._configured = configured
         self._venue = venue
@@ -51,6 +53,10 @@ class SymbolFollower:
         if not self._status:
             return None
         return self._status.get(symbol) == TRADING
+
+    def is_listed(self, symbol: str) -> bool | None:
+        """Say whether the venue lists ``symbol`` at all; none before the list was read."""
+        return symbol in self._status if self._status else None
 
     async def refresh(self) -> Change | None:
         """Read the list, journal it, and return what changed; none if it could not be read."""
@@ -74,9 +80,11 @@ class SymbolFollower:
 
     def _report(self, before: dict[str, str]) -> None:
         """Put on record what became of the symbols that concern us."""
-        concerned = self._configured
-        if concerned is None:
-            concerned = [symbol for symbol in self._status.keys() | before.keys() if self._is_ours(symbol)]
+        if self._configured is None:
+            concerned = {symbol for symbol in self._status.keys() | before.keys() if self._is_ours(symbol)}
+        else:
+            # An unknown one among the others is refused, and on record as such.
+            concerned = {*self._configured, *(self.also & (self._status.keys() | before.keys()))}
         for symbol in sorted(concerned):
             now, was = self._status.get(symbol), before.get(symbol)
             if now is None and was is None and self._configured is not None:

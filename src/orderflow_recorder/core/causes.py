@@ -6,6 +6,7 @@ event                              cause                   rank   which streams
 run_started, run_stopped           restart                 0      all
 disk_full, ingestion_resumed       disk_full               0      all
 window_closed, window_opened       window                  0      all
+streams_removed                    unsubscribed            0      named
 host_asleep                        host_asleep             0      all
 stalled                            stall                   0      those of its socket
 stream_silent                      stall                   0      named
@@ -20,7 +21,7 @@ segments_skipped                   journal_lost            3      all
 The lowest rank wins: it accounts for the most. Within a rank the event that came first wins, since
 what follows happened during it: a socket that is given up for silence is a stall, though the
 disconnect follows; one lost while the machine slept is the sleep's. Events that say since when
-(``from_time``, ``stopped_at``, ``closed_at``) count from then.
+(``from_time``, ``stopped_at``, ``closed_at``, ``asked_at``) count from then.
 
 The streams of a socket are those that it was opened with or asked for, or that were lost with it. A
 socket of which neither is known stands for all streams of its market.
@@ -52,6 +53,7 @@ _CAUSES: Final[Mapping[EventKind, tuple[int, GapCause]]] = {
     EventKind.INGESTION_RESUMED: (0, GapCause.DISK_FULL),
     EventKind.WINDOW_CLOSED: (0, GapCause.WINDOW),
     EventKind.WINDOW_OPENED: (0, GapCause.WINDOW),
+    EventKind.STREAMS_REMOVED: (0, GapCause.UNSUBSCRIBED),
     EventKind.HOST_ASLEEP: (0, GapCause.HOST_ASLEEP),
     EventKind.STALLED: (0, GapCause.STALL),
     EventKind.STREAM_SILENT: (0, GapCause.STALL),
@@ -65,9 +67,10 @@ INTERRUPTIONS: Final = tuple(_CAUSES)
 SUBSCRIPTIONS: Final = (EventKind.CONNECTED, EventKind.SUBSCRIBED)
 """Events that say which streams a socket has."""
 
-_OF_A_SOCKET: Final = frozenset({EventKind.STALLED, EventKind.ROTATED, EventKind.DISCONNECTED, EventKind.STREAM_SILENT})
+_OF_A_SOCKET: Final = frozenset({EventKind.STALLED, EventKind.ROTATED, EventKind.DISCONNECTED})
+_OF_NAMED_STREAMS: Final = frozenset({EventKind.STREAM_SILENT, EventKind.STREAMS_REMOVED})
 _OF_TIMED_STREAMS: Final = frozenset(INTERRUPTIONS) - {EventKind.ROTATED, EventKind.SEGMENTS_SKIPPED}
-_SINCE: Final = ("from_time", "stopped_at", "closed_at")
+_SINCE: Final = ("from_time", "stopped_at", "closed_at", "asked_at")
 _RECORDS: Final[Mapping[str, frozenset[StreamKind]]] = {
     "Trade": frozenset({StreamKind.TRADE}),
     "SpentTradeId": frozenset({StreamKind.TRADE}),
@@ -148,7 +151,7 @@ class Causes:
             return False
         if not told.shard.takes(stream.market, stream.symbol):
             return False
-        if event.event in _OF_A_SOCKET:
+        if event.event in _OF_A_SOCKET | _OF_NAMED_STREAMS:
             return self._on_socket(event, stream)
         if event.event is EventKind.UNPARSABLE_FRAME:
             if "stream" in event.detail or "record" in event.detail or event.symbol is not None:

@@ -11,6 +11,9 @@
     │   ├── JournalLockedError     another process writes this journal
     │   ├── JournalUnavailableError  try again later: the journal's server is away
     │   └── DiskFullError
+    ├── SubscriptionError          what was asked of a running recorder
+    │   ├── SubscriptionRefusedError      it cannot be done; the text says why
+    │   └── SubscriptionsDamagedError     a person must act: the file of what was asked cannot be read
     ├── VenueError                 the venue could not be asked, or refused
     │   ├── VenueUnreachableError  network, timeout, 5xx: try again later
     │   ├── RateLimitedError       429 or 418, with the seconds to wait
@@ -66,6 +69,18 @@ class FrameError(OrderflowError):
         self.reason = reason
         self.stream = stream
         super().__init__(reason)
+
+
+class SubscriptionError(OrderflowError):
+    """Something about what is asked of a running recorder."""
+
+
+class SubscriptionRefusedError(SubscriptionError):
+    """What was asked for cannot be done; the text says why."""
+
+
+class SubscriptionsDamagedError(SubscriptionError):
+    """The file that keeps what was asked for cannot be read; the text says what to do."""
 
 
 class JournalError(OrderflowError):

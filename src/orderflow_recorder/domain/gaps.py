@@ -1,6 +1,7 @@
 """The words of the gap ledger."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -26,6 +27,8 @@ class GapCause(StrEnum):
     """Lost while one socket replaced another: a bug, if it ever shows."""
     WINDOW = "window"
     """Outside of the recording window: wanted, never an alarm."""
+    UNSUBSCRIBED = "unsubscribed"
+    """Removed from a running recorder, and added again later: wanted, never an alarm."""
     HOST_ASLEEP = "host_asleep"
     """The machine was suspended, or so busy that the recorder stood still."""
     JOURNAL_LOST = "journal_lost"
@@ -41,6 +44,10 @@ class GapStatus(StrEnum):
     """Its ids are rows now."""
     UNRECOVERABLE = "unrecoverable"
     """No source has it; ``reason`` says why. Another recorder or an archive may still bring it."""
+
+
+WANTED: Final = frozenset({GapCause.WINDOW, GapCause.UNSUBSCRIBED})
+"""Causes of holes that were asked for: nobody fetches what nobody wanted."""
 
 
 class OpenGap(msgspec.Struct, frozen=True):

@@ -107,12 +107,16 @@ class FeedConnection(Protocol):
         """
         ...
 
-    async def subscribe(self, streams: Sequence[Stream]) -> None:
-        """Ask for more streams, in frames the venue accepts, at the pace it allows."""
+    async def subscribe(self, streams: Sequence[Stream]) -> Sequence[int]:
+        """Ask for more streams, in frames the venue accepts, at the pace it allows.
+
+        Returns:
+            The id of each request that was sent: the venue's answers name them.
+        """
         ...
 
-    async def unsubscribe(self, streams: Sequence[Stream]) -> None:
-        """Give streams up."""
+    async def unsubscribe(self, streams: Sequence[Stream]) -> Sequence[int]:
+        """Give streams up, likewise."""
         ...
 
     async def close(self) -> None:

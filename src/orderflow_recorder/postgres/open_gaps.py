@@ -7,7 +7,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from orderflow_recorder.core.shards import WHOLE, Shard
-from orderflow_recorder.domain.gaps import OpenGap
+from orderflow_recorder.domain.gaps import WANTED, OpenGap
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.errors import sink_error
@@ -17,7 +17,7 @@ _LIMIT: Final = 10_000
 
 _SETTINGS: Final[LiteralString] = "SET default_transaction_read_only TO on; SET statement_timeout TO '10s'"
 
-# A hole of cause window is wanted: who records by day did not ask for the nights.
+# Some holes are wanted (`domain.gaps.WANTED`): who records by day did not ask for the nights.
 _OPEN: Final[LiteralString] = """
 SELECT gap_id, symbol, stream, first_missing_id, last_missing_id,
        (extract(epoch FROM from_time) * 1000000)::bigint * 1000,
@@ -25,7 +25,7 @@ SELECT gap_id, symbol, stream, first_missing_id, last_missing_id,
        cause
 FROM public.gaps
 WHERE market = %(market)s AND status = 'open' AND stream IN ('trade', 'aggTrade') AND first_missing_id IS NOT NULL
-  AND cause <> 'window' AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s))
+  AND NOT cause = ANY(%(wanted)s) AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s))
 ORDER BY from_time, gap_id
 LIMIT %(limit)s
 """
@@ -73,7 +73,8 @@ class PostgresLedger:
         symbols = None
         if self._shard.count > 1:  # beforehand, so that the limit holds none of the others' gaps
             symbols = self._ours(market, [row[0] for row in self._read(_SYMBOLS, {"market": market})])
-        rows = self._read(_OPEN, {"market": market, "symbols": symbols, "limit": _LIMIT})
+        parameters = {"market": market, "symbols": symbols, "wanted": list(map(str, WANTED)), "limit": _LIMIT}
+        rows = self._read(_OPEN, parameters)
         return [OpenGap(row[0], market, *row[1:]) for row in rows]
 
     def unreadable_diffs(self, market: Market) -> Mapping[int, str]:

@@ -130,6 +130,6 @@ async def test_a_refresh_takes_a_snapshot_and_leaves_the_epoch_alone(bench: Benc
 async def test_a_removed_book_is_not_asked_for(bench: Bench) -> None:
     bench.venue.snapshots["A"] = [11]
     bench.diffs("a@depth", (10, 11))
-    bench.keeper.remove("a@depth")
+    bench.keeper.keep_only(())
     await bench.clock.advance(1)
     assert bench.venue.asked == []

@@ -52,6 +52,7 @@ def test_what_concerns_the_whole_recorder_explains_every_stream(kind: EventKind,
     [
         (EventKind.DISCONNECTED, GapCause.DISCONNECT),
         (EventKind.STREAM_SILENT, GapCause.STALL),
+        (EventKind.STREAMS_REMOVED, GapCause.UNSUBSCRIBED),
         (EventKind.STALLED, GapCause.STALL),
         (EventKind.ROTATED, GapCause.ROTATION),
     ],
@@ -99,12 +100,13 @@ def test_the_first_interruption_explains_what_followed_during_it() -> None:
         (EventKind.HOST_ASLEEP, "from_time", GapCause.HOST_ASLEEP),
         (EventKind.INGESTION_RESUMED, "stopped_at", GapCause.DISK_FULL),
         (EventKind.WINDOW_OPENED, "closed_at", GapCause.WINDOW),
+        (EventKind.STREAMS_REMOVED, "asked_at", GapCause.UNSUBSCRIBED),
     ],
 )
 def test_an_event_that_says_since_when_counts_from_then(kind: EventKind, since: str, expected: GapCause) -> None:
     lost = event(EventKind.DISCONNECTED, 1500, connection=1, detail=MINE)
-    assert cause(lost, event(kind, 1600, detail={since: 1400})) is expected
-    assert cause(lost, event(kind, 1600, detail={since: 1550})) is GapCause.DISCONNECT
+    assert cause(lost, event(kind, 1600, detail=MINE | {since: 1400})) is expected
+    assert cause(lost, event(kind, 1600, detail=MINE | {since: 1550})) is GapCause.DISCONNECT
 
 
 def test_what_accounts_for_more_wins_whenever_it_came() -> None:

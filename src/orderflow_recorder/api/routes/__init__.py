@@ -1,0 +1,1 @@
+"""The paths under ``/api/v1`` and ``/health``, a module a subject."""
