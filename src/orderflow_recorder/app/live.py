@@ -188,6 +188,7 @@ class LiveFeed:
             tail.reader.close()
             tail.reader = FileJournalReader(tail.directory, end_of(tail.directory))
             return False
+        self.trouble = ""
         if block is None:
             return False
         for parsed in parse_block(block, tail.parser, tail.reader):

@@ -10,7 +10,7 @@ import pytest
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.live.candles import SETTLED_NS
-from orderflow_recorder.live.hub import MOST_AT_ONCE, MOST_PENDING
+from orderflow_recorder.live.hub import FLUSH_S, MOST_AT_ONCE, MOST_PENDING
 from orderflow_recorder.live.reader import Reader, Topic
 from tests.support.records import MILLISECOND, NOON, agg_trade, book_snapshot, depth_diff, trade
 
@@ -241,7 +241,7 @@ async def test_it_flushes_when_there_is_something_and_then_pauses() -> None:
         go_on.set()
         assert '"trade_id":2,' in await stage.reader.wait()
     feeder.join()
-    assert min(pauses) >= 0.025
+    assert min(pauses) >= FLUSH_S
     running.cancel()
     await asyncio.wait([running])
     stage.store.take([trade(3)])
