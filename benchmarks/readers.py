@@ -137,7 +137,7 @@ def _add(results: Results, readers: int, ended: Ended, figures: Mapping[str, flo
 
 def _check(results: Results, ended: Ended, got: Mapping[str, Any]) -> None:
     """Note whatever the readers did not get, or got late."""
-    trades = sum(frames for name, (_, frames) in ended.sent.streams.items() if name.endswith(":aggTrade"))
+    trades = sum(frames for name, (_, frames) in ended.sent.streams.items() if name.endswith("@aggTrade"))
     wrong = [count for count in got["trades"] if count != trades]
     if wrong:
         results.faults.append(

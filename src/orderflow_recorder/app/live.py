@@ -1,6 +1,7 @@
 """Feeds the live store from the recorder's journals: what the tables have first, then what is behind them."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -40,9 +41,10 @@ FAR_BEHIND_BYTES: Final = 256 << 20
 
 _READ_BYTES: Final = 1 << 18
 _PIECE_BYTES: Final = 1 << 20
-_LOOK_FOR_JOURNALS_S: Final = 5.0
+LOOK_FOR_JOURNALS_S: Final = 5.0
 _PATIENCE_S: Final = 30.0
 _NS_PER_S: Final = 1_000_000_000
+_SWITCH_S: Final = 0.0005
 _SETTLED_NS: Final = _NS_PER_S
 """What was received so long ago has been flushed to a journal."""
 _LOG: Final = logger.bind(component="live")
@@ -51,8 +53,11 @@ _LOG: Final = logger.bind(component="live")
 class LiveFeed:
     """A thread that reads the journals of one recorder.
 
-    Lifecycle: `start`, then `close`. What goes wrong is logged, and reading goes on or begins anew; `trouble` says why
-    nothing comes.
+    Lifecycle: `start`, then `close`. What goes wrong is logged, and reading goes on or begins anew.
+
+    Attributes:
+        trouble: Why nothing comes; empty while all is well.
+        at_end: Whether everything that is in the journals was taken.
     """
 
     def __init__(self, settings: Settings, store: TickStore, hub: Hub, *, address: Callable[[], str] | None) -> None:
@@ -66,6 +71,7 @@ class LiveFeed:
                 at the journals' ends.
         """
         self.trouble = ""
+        self.at_end = False
         self._settings = settings
         self._store = store
         self._hub = hub
@@ -80,6 +86,8 @@ class LiveFeed:
 
     def start(self) -> None:
         """Begin to read."""
+        # A server that sends gives the interpreter away with each reader, and must not wait long to have it back.
+        sys.setswitchinterval(_SWITCH_S)
         self._thread.start()
         if self._gaps is not None:
             self._gaps.start()
@@ -97,11 +105,12 @@ class LiveFeed:
             self._open(self._begin())
             looked_at = self._clock.monotonic()
             while not self._stop.is_set():
-                if self._clock.monotonic() - looked_at > _LOOK_FOR_JOURNALS_S:
+                if self._clock.monotonic() - looked_at > LOOK_FOR_JOURNALS_S:
                     looked_at = self._clock.monotonic()
                     self._open({})
                 progress = [self._read(tail) for tail in self._tails.values()]
-                if not any(progress):
+                self.at_end = not any(progress)
+                if self.at_end:
                     self._hub.settle(self._clock.now_ns() - _SETTLED_NS)
                     self._stop.wait(POLL_S)
         except Exception as error:  # noqa: BLE001  # the tables are still served; who asks is told
