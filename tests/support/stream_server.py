@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,10 +16,21 @@ from orderflow_recorder.live.hub import Hub
 from tests.support.processes import free_port, wait_until
 
 
+def let_in() -> None:
+    """Let everybody in."""
+
+
 class StreamServer:
     """A server of one hub."""
 
-    def __init__(self, hub: Hub, **options: Any) -> None:  # noqa: ANN401  # of `stream_router`
+    def __init__(
+        self,
+        hub: Hub,
+        authenticate: Callable[[], None] = let_in,
+        *,
+        ping_s: float = 20,
+        **options: Any,  # noqa: ANN401  # of `stream_router`
+    ) -> None:
         """Serve nothing yet."""
         self.port = free_port()
         self._hub = hub
@@ -31,8 +42,8 @@ class StreamServer:
                 port=self.port,
                 ws=StreamProtocol,
                 ws_per_message_deflate=False,
-                ws_ping_interval=0.5,
-                ws_ping_timeout=0.5,
+                ws_ping_interval=ping_s,
+                ws_ping_timeout=ping_s,
                 log_level="warning",
                 lifespan="off",
             )
@@ -52,12 +63,8 @@ class StreamServer:
             running.cancel()
 
 
-def authenticate() -> None:
-    """Let everybody in."""
-
-
 @contextmanager
-def serving(hub: Hub, **options: Any) -> Iterator[StreamServer]:  # noqa: ANN401  # of `stream_router`
+def serving(hub: Hub, **options: Any) -> Iterator[StreamServer]:  # noqa: ANN401  # of `StreamServer`
     """Serve a hub."""
     server = StreamServer(hub, **options)
     server.thread.start()

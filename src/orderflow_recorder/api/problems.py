@@ -26,6 +26,7 @@ RETRY_S: Final = 2
 
 _LONGEST_QUOTE: Final = 100
 _NO_PATH: Final = "expected a path of the API or a file of the page, received another one: see /openapi.json"
+_NO_JSON: Final = "expected a body of JSON in UTF-8, received something else"
 _SHOULD: Final = "Input should be "
 
 
@@ -49,6 +50,12 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM)
 
 
+def too_many(wait_s: int, reason: str) -> Response:
+    """Return that something was asked for too often, and when it may be again."""
+    detail = f"{reason}: ask again in {wait_s} s"
+    return problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait_s)})
+
+
 def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[str, str]) -> None:
     """Let every error of ``app`` be a problem.
 
@@ -65,6 +72,8 @@ def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[st
             known = app.openapi()["paths"].get(request.scope["path"], {"get": {}})
             allowed = ", ".join(sorted(name.upper() for name in known))
             return problem(error.status_code, f"expected one of {allowed}", {"Allow": allowed})
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _NO_JSON)  # what the framework has for such a body
         detail = _NO_PATH if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
         return problem(error.status_code, redact(detail), error.headers)
 
@@ -106,6 +115,8 @@ def _fault_text(fault: Mapping[str, Any]) -> str:
         return f"{name}: expected a value, received none"
     if fault["type"] == "extra_forbidden":
         return f"{name}: expected no such parameter"
+    if fault["type"] == "json_invalid":
+        return _NO_JSON
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     message = str(fault["msg"])

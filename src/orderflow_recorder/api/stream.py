@@ -19,7 +19,7 @@ from orderflow_recorder.live.hub import ALL, Hub
 from orderflow_recorder.live.reader import QUEUE_BYTES, Channel, Reader, Topic
 
 MOST_READERS: Final = 500
-MOST_TOPICS: Final = 5_000
+MOST_TOPICS: Final = 1_000
 """Of one reader."""
 MOST_MESSAGE_BYTES: Final = 4_096
 

@@ -1,6 +1,7 @@
 """Feeds the live store from the recorder's journals: what the tables have first, then what is behind them."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -40,9 +41,10 @@ FAR_BEHIND_BYTES: Final = 256 << 20
 
 _READ_BYTES: Final = 1 << 18
 _PIECE_BYTES: Final = 1 << 20
-_LOOK_FOR_JOURNALS_S: Final = 5.0
+LOOK_FOR_JOURNALS_S: Final = 5.0
 _PATIENCE_S: Final = 30.0
 _NS_PER_S: Final = 1_000_000_000
+_SWITCH_S: Final = 0.0005
 _SETTLED_NS: Final = _NS_PER_S
 """What was received so long ago has been flushed to a journal."""
 _LOG: Final = logger.bind(component="live")
@@ -51,8 +53,11 @@ _LOG: Final = logger.bind(component="live")
 class LiveFeed:
     """A thread that reads the journals of one recorder.
 
-    Lifecycle: `start`, then `close`. What goes wrong is logged, and reading goes on or begins anew; `trouble` says why
-    nothing comes.
+    Lifecycle: `start`, then `close`. What goes wrong is logged, and reading goes on or begins anew.
+
+    Attributes:
+        trouble: Why nothing comes; empty while all is well.
+        at_end: Whether everything that is in the journals was taken.
     """
 
     def __init__(self, settings: Settings, store: TickStore, hub: Hub, *, address: Callable[[], str] | None) -> None:
@@ -66,6 +71,7 @@ class LiveFeed:
                 at the journals' ends.
         """
         self.trouble = ""
+        self.at_end = False
         self._settings = settings
         self._store = store
         self._hub = hub
@@ -80,6 +86,8 @@ class LiveFeed:
 
     def start(self) -> None:
         """Begin to read."""
+        # A server that sends gives the interpreter away with each reader, and must not wait long to have it back.
+        sys.setswitchinterval(_SWITCH_S)
         self._thread.start()
         if self._gaps is not None:
             self._gaps.start()
@@ -97,11 +105,12 @@ class LiveFeed:
             self._open(self._begin())
             looked_at = self._clock.monotonic()
             while not self._stop.is_set():
-                if self._clock.monotonic() - looked_at > _LOOK_FOR_JOURNALS_S:
+                if self._clock.monotonic() - looked_at > LOOK_FOR_JOURNALS_S:
                     looked_at = self._clock.monotonic()
                     self._open({})
                 progress = [self._read(tail) for tail in self._tails.values()]
-                if not any(progress):
+                self.at_end = not any(progress)
+                if self.at_end:
                     self._hub.settle(self._clock.now_ns() - _SETTLED_NS)
                     self._stop.wait(POLL_S)
         except Exception as error:  # noqa: BLE001  # the tables are still served; who asks is told
@@ -115,12 +124,17 @@ class LiveFeed:
 
     def _begin(self) -> dict[str, Position]:
         """Take what the tables have; return where the journals go on behind it, by instance."""
-        seeds = None if self._address is None else self._seeds(self._address)
+        names = [journal_of(self._settings.instance_id, number) for number in self._numbers()]
+        is_new = not journals(self._settings) and not self._settings.journal_url
+        seeds = (
+            None
+            if self._address is None
+            else self._seeds(self._address, names, patience_s=0 if is_new else _PATIENCE_S)
+        )
         if seeds is None:
-            return {}
+            return dict.fromkeys(names, JOURNAL_START) if is_new else {}
         starts: dict[str, Position] = {}
-        for number in self._numbers():
-            name = journal_of(self._settings.instance_id, number)
+        for name in names:
             stored = [
                 position
                 for (instance, sink), position in seeds.positions.items()
@@ -138,19 +152,16 @@ class LiveFeed:
             _sow(self._store, stream)
         return starts
 
-    def _seeds(self, address: Callable[[], str]) -> LiveSeeds | None:
+    def _seeds(self, address: Callable[[], str], names: Sequence[str], *, patience_s: float) -> LiveSeeds | None:
         """Return what the tables have; none where the database is away, and stays so for a while."""
-        names = [journal_of(self._settings.instance_id, number) for number in self._numbers()]
-        until = self._clock.monotonic() + _PATIENCE_S
+        until = self._clock.monotonic() + patience_s
         while not self._stop.is_set():
             try:
                 url = address()
                 seeds = read_live_seeds(url, names, BUCKET_NS // _NS_PER_S)
             except SinkError as error:
-                if not journals(self._settings):
-                    return None  # nothing was recorded yet
-                if self._clock.monotonic() > until:
-                    _LOG.warning("live data begins at the journal's end, as the database is away: {}", error)
+                if self._clock.monotonic() >= until:
+                    _LOG.warning("live data begins without what the tables have: {}", error)
                     return None
                 self._stop.wait(1.0)
             else:
@@ -186,6 +197,7 @@ class LiveFeed:
             tail.reader.close()
             tail.reader = FileJournalReader(tail.directory, end_of(tail.directory))
             return False
+        self.trouble = ""
         if block is None:
             return False
         for parsed in parse_block(block, tail.parser, tail.reader):

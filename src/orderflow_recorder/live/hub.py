@@ -20,9 +20,9 @@ from orderflow_recorder.live.reader import Chunk, Message, Reader, Topic, messag
 from orderflow_recorder.live.rollup import trade_id
 from orderflow_recorder.live.ticks import Key, TickStore
 
-FLUSH_S: Final = 0.025
-MOST_AT_ONCE: Final = 2_000
-"""Trades of one flush: so that a message always fits into a reader's queue."""
+FLUSH_S: Final = 0.05
+MOST_AT_ONCE: Final = 3_000
+"""Trades of one flush, some 700 kB: so that a message always fits into a reader's queue."""
 MOST_PENDING: Final = 50_000
 """Trades that wait for a flush; where more come, all readers miss them."""
 
@@ -42,6 +42,7 @@ class Hub:
         self._lock = threading.Lock()
         self._groups: dict[frozenset[Topic], set[Reader]] = {}
         self._wanted: frozenset[Topic] = frozenset()
+        self._answers: dict[Topic, bool] = {}
         self._trades: deque[Trade | AggTrade] = deque()
         self._lost: dict[Topic, Chunk] = {}
         self._books: set[Key] = set()
@@ -102,7 +103,7 @@ class Hub:
             gap_id: Its number.
             row: All columns, ready to be encoded.
         """
-        topic: Topic = ("gaps", market.value, symbol)
+        topic: Topic = ("gaps", market, symbol)
         if self._is_wanted(topic):
             with self._lock:
                 self._gaps.append(Chunk(topic, _encode({"type": "gap", **row}), 1, gap_id, gap_id))
@@ -149,10 +150,10 @@ class Hub:
         """Take what is new in the store, in the feeder's thread."""
         with self._lock:
             for trade in trades:
-                topic: Topic = ("trades", trade.market.value, trade.symbol)
+                topic: Topic = ("trades", trade.market, trade.symbol)
                 if self._is_wanted(topic):
                     self._put(topic, trade)
-            self._books.update(key for key in books if self._is_wanted(("tops", key[0].value, key[1])))
+            self._books.update(key for key in books if self._is_wanted(("tops", *key)))
             self._seconds.take(trades)
             self._tell_candles(newest)
         self._awake()
@@ -169,7 +170,7 @@ class Hub:
     def _tell_candles(self, now: int) -> None:
         for place, candle, final in self._seconds.tell(now):
             second, market, symbol = place
-            if self._is_wanted(("candles", market.value, symbol)):
+            if self._is_wanted(("candles", market, symbol)):
                 self._candles[place] = candle_event(market, symbol, second, candle, final=final)
 
     def _top_chunks(self, books: Iterable[Key]) -> Iterator[Chunk]:
@@ -180,14 +181,19 @@ class Hub:
                 continue
             self._tops[market, symbol] = event
             number = event.last_update_id
-            yield Chunk(("tops", market.value, symbol), _encode(event), 1, number, number)
+            yield Chunk(("tops", market, symbol), _encode(event), 1, number, number)
 
     def _is_wanted(self, topic: Topic) -> bool:
-        wanted = self._wanted
-        return bool(wanted) and any(pattern in wanted for pattern in _patterns(topic))
+        """Say whether any reader asked for a topic (hot path)."""
+        answers = self._answers
+        answer = answers.get(topic)
+        if answer is None:
+            answers[topic] = answer = not self._wanted.isdisjoint(_patterns(topic))
+        return answer
 
     def _know_wanted(self) -> None:
         self._wanted = frozenset(topic for topics in self._groups for topic in topics)
+        self._answers = {}
 
     def _awake(self) -> None:
         wake = self._wake
@@ -208,9 +214,9 @@ def _trade_chunks(trades: Iterable[Trade | AggTrade]) -> Iterator[Chunk]:
     for (market, symbol), some in by_symbol.items():
         body = _encode([trade_event(trade) for trade in some])[1:-1]
         numbers = [trade_id(trade) for trade in some]
-        yield Chunk(("trades", market.value, symbol), body, len(some), min(numbers), max(numbers))
+        yield Chunk(("trades", market, symbol), body, len(some), min(numbers), max(numbers))
 
 
 def _candle_chunks(candles: Iterable[CandleEvent]) -> Iterator[Chunk]:
     for candle in candles:
-        yield Chunk(("candles", candle.market.value, candle.symbol), _encode(candle), 1)
+        yield Chunk(("candles", candle.market, candle.symbol), _encode(candle), 1)

@@ -6,6 +6,7 @@ from functools import lru_cache
 _NS_PER_S = 1_000_000_000
 
 
+@lru_cache(maxsize=4096)  # what comes at once has one time of receipt, and often one of the match
 def iso(nanoseconds: int) -> str:
     """Return a time as text, cut to microseconds.
 

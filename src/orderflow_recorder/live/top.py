@@ -37,17 +37,27 @@ class _Window:
         # Beyond the outermost level that is kept nothing is known here; where all are, beyond the edge of the book.
         self._edge = edge if self._whole else best[0][0] if highest_first else best[-1][0]
 
-    def touch(self, text: DecimalText, *, there: bool) -> None:
-        """Learn whether there is a level at a price."""
-        price = Decimal(text)
-        if price < self._edge if self._highest_first else price > self._edge:
-            return
-        place = bisect_left(self._prices, (price, ""))
-        known = place < len(self._prices) and self._prices[place][0] == price
-        if there and not known:
-            self._prices.insert(place, (price, text))
-        elif known and not there:
-            del self._prices[place]
+    def touch(self, texts: Sequence[DecimalText], side: Mapping[DecimalText, DecimalText], decimals: int) -> None:
+        """Learn whether there are levels at some prices (hot path).
+
+        Args:
+            texts: The prices.
+            side: All levels, zeros among them.
+            decimals: Of its prices.
+        """
+        edge, highest_first = self._edge, self._highest_first
+        for text in texts:
+            price = Decimal(text)
+            if price < edge if highest_first else price > edge:
+                continue
+            known_as, quantity = _find(text, price, side, decimals)
+            place = bisect_left(self._prices, (price, ""))
+            known = place < len(self._prices) and self._prices[place][0] == price
+            there = quantity is not None and not is_zero(quantity)
+            if there and not known:
+                self._prices.insert(place, (price, known_as))
+            elif known and not there:
+                del self._prices[place]
 
     def best(self, levels: int) -> list[DecimalText] | None:
         """Return the best prices, best first; none where the window must be made anew."""
@@ -90,21 +100,27 @@ class TopView:
         """
         book = self._book
         for diff in touched:
-            _touch(self._bids, book.bids, diff.bid_prices, book.decimals)
-            _touch(self._asks, book.asks, diff.ask_prices, book.decimals)
+            self._bids.touch(diff.bid_prices, book.bids, book.decimals)
+            self._asks.touch(diff.ask_prices, book.asks, book.decimals)
         bids, asks = self._bids.best(levels), self._asks.best(levels)
         if bids is None or asks is None:
             return None
         return _texts(bids, book.bids), _texts(asks, book.asks)
 
 
-def _touch(
-    window: _Window, side: Mapping[DecimalText, DecimalText], prices: Sequence[DecimalText], decimals: int
-) -> None:
-    for price in prices:
-        text = padded(price, decimals)
-        quantity = side.get(text)
-        window.touch(text, there=quantity is not None and not is_zero(quantity))
+def _find(
+    text: DecimalText, price: Decimal, side: Mapping[DecimalText, DecimalText], decimals: int
+) -> tuple[DecimalText, DecimalText | None]:
+    """Return the text by which a side knows a price, and the quantity there."""
+    quantity = side.get(text)
+    if quantity is not None:
+        return text, quantity
+    text = padded(text, decimals)
+    quantity = side.get(text)
+    if quantity is None:  # a diff that the book did not take may have more decimals
+        text = f"{price:.{decimals}f}"
+        quantity = side.get(text) if Decimal(text) == price else None
+    return text, quantity
 
 
 def _texts(

@@ -1,6 +1,15 @@
 """Who asks too often waits; who guesses keys is not even heard."""
 
+import time
+
+import pytest
+
 from orderflow_recorder.api.rates import FAILURES_PER_MINUTE, Rates, address_of
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_010.0)
 
 
 def test_each_has_so_many_requests_a_minute() -> None:
@@ -12,15 +21,17 @@ def test_each_has_so_many_requests_a_minute() -> None:
     assert rates.count_request("key 2") is None
 
 
-def test_wrong_keys_lock_their_address_out_and_no_other() -> None:
+def test_wrong_keys_shut_their_address_out_and_no_other() -> None:
     rates = Rates(1000)
+    assert rates.hear("a", "1") is None
     for _ in range(FAILURES_PER_MINUTE):
-        assert rates.locked_out("a") is None
-        rates.count_failure("a")
-    wait = rates.locked_out("a")
-    assert wait is not None
-    assert 1 <= wait <= 60
-    assert rates.locked_out("b") is None
+        assert rates.hear("a", None) is None
+    for key in (None, "2"):
+        wait = rates.hear("a", key)
+        assert wait is not None
+        assert 1 <= wait <= 60
+        assert rates.hear("b", key) is None
+    assert rates.hear("a", "1") is None  # it was here before
     assert rates.count_request("a") is None
 
 
