@@ -60,36 +60,22 @@ def test_data_appears_and_moves(opened: Opened) -> None:
     page.wait_for_function("(before) => document.querySelector('#chart-values').innerText !== before", arg=volume)
 
 
-def test_figures_are_those_of_the_api_to_the_last_digit(opened: Opened, page_scene: Stage) -> None:
-    opened.page.click("#intervals label:has-text('1m')")
-    assert opened.page.url.endswith("#/spot/BTCUSDT/1m")
-    path = "candles?market=spot&symbol=BTCUSDT&resolution=1m&start=2026-01-01&end=2027-01-01"
-    # The first candle never changes any more but for its healed trades, which are there by now.
-    first = page_scene.server.get(path.replace("2026-01-01&end=2027-01-01", page_scene.gaps()[0]["opened_at"][:10]))[
-        "rows"
-    ][0]
-    opened.ready("chart")
-    opened.page.focus("#chart")
-    opened.page.keyboard.press("Home")
-    opened.page.wait_for_function(
-        f"() => document.querySelector('#chart-time').innerText.startsWith('{first['bucket'][:19].replace('T', ' ')}')"
-    )
-    assert shown_candle(opened) == plain_candle(first)
-    assert opened.text("#chart-values div:last-child dd") == opened.text("#chart-values div:nth-last-child(2) dd")
-
-
-def test_a_growing_candle_is_the_sum_of_its_parts(opened: Opened, page_scene: Stage) -> None:
-    opened.page.click("#intervals label:has-text('1h')")
+@pytest.mark.parametrize("interval", ["5s", "1m", "1h"])
+def test_a_growing_candle_is_that_of_the_api_to_the_last_digit(
+    opened: Opened, page_scene: Stage, interval: str
+) -> None:
+    opened.page.click(f"#intervals label:has-text('{interval}')")
+    assert opened.page.url.endswith(f"#/spot/BTCUSDT/{interval}")
     opened.ready("chart")
     tape = opened.text("#tape-rows tr:first-child")
     opened.page.wait_for_function("(before) => document.querySelector('#tape-rows tr').innerText !== before", arg=tape)
+    path = f"candles?market=spot&symbol=BTCUSDT&resolution={interval}&start={page_scene.gaps()[-1]['opened_at'][:10]}"
     page_scene.simulator.control("pause")
     try:
-        path = "candles?market=spot&symbol=BTCUSDT&resolution=1h&start=" + page_scene.gaps()[-1]["opened_at"][:10]
         wait_until(
             lambda: shown_candle(opened) == plain_candle(page_scene.server.get(path)["rows"][-1]),
             within_s=WITHIN_S,
-            what="the hour so far is the same on the page and in the tables",
+            what="the newest candle is the same on the page and in the tables",
         )
     finally:
         page_scene.simulator.control("resume")

@@ -22,6 +22,7 @@ export class ChartPanel {
   #rows = [];
   #cursor = null;
   #ending = null;
+  #reading = null;
   #holes = [];
   #dirty = false;
   #readingOlder = false;
@@ -73,50 +74,59 @@ export class ChartPanel {
     find("#chart").addEventListener("blur", () => this.#point(null, false));
   }
 
-  /** Read and show the chosen symbol and interval anew. */
+  /** Read and show the chosen symbol and interval anew; what is shown stays until that is there. */
   async load() {
-    this.#ending?.abort();
-    this.#ending = new AbortController();
+    this.#reading?.ending.abort();
     const { market, symbol, interval } = this.selection;
     find(`#intervals input[value="${interval}"]`).checked = true;
-    const same =
-      this.#candles?.market === market && this.#candles.symbol === symbol && this.#candles.interval === interval;
-    if (!same) {
-      this.#rows = [];
-      this.#candles = null;
-      this.#placed = false;
+    const now = this.#candles;
+    const isSame = now?.market === market && now.symbol === symbol && now.interval === interval;
+    if (!isSame) {
+      this.#drop();
       show(this.#panel, "loading", "Reading candles …");
     }
-    const candles = new Candles(market, symbol, interval, BARS, this.#ending.signal);
+    const ending = new AbortController();
+    const candles = new Candles(market, symbol, interval, BARS, ending.signal);
+    this.#reading = { candles, ending };
     try {
-      this.#candles = same ? this.#candles : candles;
       await candles.load();
     } catch (error) {
-      if (wasAborted(error) || same) return;
-      this.#candles = null;
+      if (wasAborted(error)) return;
+      this.#reading = null;
+      if (isSame) return;
       if (error.status === 404) show(this.#panel, "empty", NOTHING);
       else show(this.#panel, "error", `No candles: ${error.message}`, () => this.load());
       return;
     }
+    this.#ending?.abort();
+    this.#ending = ending;
+    this.#reading = null;
     this.#candles = candles;
     this.#canvas.scale(this.decimalsOf(market, symbol), candles.seconds);
     this.#draw();
-    if (!same) this.#canvas.showNewest(innerWidth < 720 ? SHOWN.narrow : SHOWN.wide, this.#slots);
+    if (!isSame) this.#canvas.showNewest(innerWidth < 720 ? SHOWN.narrow : SHOWN.wide, this.#slots);
     this.#placed = true;
+  }
+
+  #drop() {
+    this.#ending?.abort();
+    this.#candles = null;
+    this.#rows = [];
+    this.#placed = false;
   }
 
   /** Show that there is nothing. */
   none(text) {
-    this.#ending?.abort();
-    this.#candles = null;
-    this.#rows = [];
+    this.#reading?.ending.abort();
+    this.#reading = null;
+    this.#drop();
     find(`#intervals input[value="${this.selection.interval}"]`).checked = true;
     show(this.#panel, "empty", text);
   }
 
   /** Ask the tables about the candles that were unfinished. */
   async settle(bars) {
-    if (!this.#candles) return this.#panel.dataset.state === "error" ? this.load() : undefined;
+    if (!this.#candles) return this.#mend();
     const candles = this.#candles;
     try {
       await candles.settle(bars);
@@ -126,10 +136,16 @@ export class ChartPanel {
     }
   }
 
+  #mend() {
+    const { state } = this.#panel.dataset;
+    return state === "error" || (state === "empty" && this.#dirty) ? this.load() : undefined;
+  }
+
   /** Take a candle of a second from the stream. */
   take(event) {
-    if (!this.#candles || !this.selection.is(event.market, event.symbol)) return;
-    this.#candles.take(event);
+    if (!this.selection.is(event.market, event.symbol)) return;
+    this.#reading?.candles.take(event);
+    this.#candles?.take(event);
     this.#dirty = true;
   }
 
@@ -157,7 +173,7 @@ export class ChartPanel {
   }
 
   #redraw() {
-    if (!this.#dirty || isStill() || this.#panel.dataset.state === "loading") return;
+    if (!this.#dirty || !this.#candles || isStill()) return;
     this.#dirty = false;
     const before = this.#rows.at(-1)?.time;
     this.#rows = this.#candles.rows();
