@@ -20,7 +20,7 @@ from orderflow_recorder.live.reader import Chunk, Message, Reader, Topic, messag
 from orderflow_recorder.live.rollup import trade_id
 from orderflow_recorder.live.ticks import Key, TickStore
 
-FLUSH_S: Final = 0.05
+FLUSH_S: Final = 0.025
 MOST_AT_ONCE: Final = 3_000
 """Trades of one flush, some 700 kB: so that a message always fits into a reader's queue."""
 MOST_PENDING: Final = 50_000
@@ -61,6 +61,7 @@ class Hub:
         """
         loop, something = asyncio.get_running_loop(), asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(something.set)
+        late_s = 0.0
         try:
             while True:
                 await something.wait()
@@ -68,8 +69,9 @@ class Hub:
                 began = loop.time()
                 if self.flush():
                     something.set()
-                # Where a flush takes long, so does the pause: the readers' sockets need the loop as well.
-                await pause(max(FLUSH_S, loop.time() - began))
+                # Sending to all takes a while: where it takes longer than a pause, pauses become longer, too.
+                await pause(FLUSH_S + late_s)
+                late_s = max(0.0, loop.time() - began - FLUSH_S - late_s)
         finally:
             self._wake = None
 
