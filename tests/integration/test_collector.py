@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.binance.feed import BinanceFeed
 from orderflow_recorder.binance.rest import BinanceVenue, default_budget
 from orderflow_recorder.collector import Collector, Intake, MarketClient, MarketPlan, SocketTimes
+from orderflow_recorder.core.subscriptions import Wishes
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.streams import Stream
@@ -22,6 +23,8 @@ from orderflow_recorder.sim.server import Simulator
 from orderflow_recorder.sim.synthetic import SyntheticSource
 from tests.support.eventually import eventually
 from tests.support.memory_journal import MemoryJournal
+
+LOSS = (EventKind.DISCONNECTED, EventKind.STALLED, EventKind.BOOK_GAP, EventKind.SUBSCRIBE_REJECTED)
 
 
 class Bench:
@@ -60,6 +63,7 @@ async def recording(  # what a test may vary
     first_frame_s: float = 30,
     stall_s: float = 15,
     per_socket: int = 200,
+    max_session_s: float = 3600,
 ) -> AsyncIterator[Bench]:
     """Run simulator and collector during the test."""
     clock = SystemClock()
@@ -72,7 +76,11 @@ async def recording(  # what a test may vary
             stream_names=names,
             streams_per_socket=per_socket,
             times=SocketTimes(
-                first_frame_s=first_frame_s, stall_s=stall_s, backoff_s=0.05, backoff_max_s=0.2, max_session_s=3600
+                first_frame_s=first_frame_s,
+                stall_s=stall_s,
+                backoff_s=0.05,
+                backoff_max_s=0.2,
+                max_session_s=max_session_s,
             ),
             follow_s=0.3,
         )
@@ -133,6 +141,35 @@ async def test_listings_beyond_the_room_on_open_sockets_get_a_socket_of_their_ow
         bench.simulator.control.list_symbol(symbol="NEWUSDT", market=Market.SPOT)
         await bench.wait_for(EventKind.BOOK_SYNCED, "NEWUSDT")
         assert bench.client.stats().sockets == 2
+
+
+async def test_what_changes_while_sockets_are_replaced_all_the_time_costs_no_other_stream_a_frame() -> None:
+    kept, changed = ("BTCUSDT", "ETHUSDT"), ("BNBUSDT", "SOLUSDT")
+    async with recording(Market.USDM, symbols=kept, max_session_s=0.5) as bench:
+        await eventually(lambda: bench.client.stats().books_synced == 2, what="two books are in sync")
+        wishes = Wishes()
+        for number in count():
+            if len(bench.events(EventKind.ROTATED)) > 4:
+                break
+            symbol = changed[number // 2 % 2]
+            streams = [Stream(Market.USDM, symbol, name) for name in ("aggTrade", "depth@100ms")]
+            wishes = wishes.asking(streams, wanted=number % 2 == 0, now_ns=number)
+            bench.client.ask(wishes)
+            await eventually(
+                lambda revision=wishes.revision: bench.client.applied == revision,  # type: ignore[misc]
+                what="it is carried out",
+            )
+            if number % 2 == 0:
+                await bench.wait_for(EventKind.BOOK_SYNCED, symbol)
+        assert wishes.revision > 10
+        assert not [event for kind in LOSS for event in bench.events(kind)]
+        open_sockets = bench.simulator.control.status()["sockets"]
+        assert sum(one["streams"] for one in open_sockets) <= 8, "two sockets, or two more while they are replaced"
+        for symbol in kept:
+            ids = sorted({trade["a"] for trade in bench.data(f"{symbol.lower()}@aggTrade")})
+            assert ids == list(range(ids[0], ids[-1] + 1))
+            diffs = {diff["u"]: diff for diff in bench.data(f"{symbol.lower()}@depth@100ms")}
+            assert is_chained([diffs[one] for one in sorted(diffs)])
 
 
 class WrongRoute(BinanceFeed):

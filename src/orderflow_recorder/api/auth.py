@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from starlette.requests import HTTPConnection
 
@@ -67,7 +68,9 @@ class Keys:
     def redact(self, text: str) -> str:
         """Return ``text`` without keys."""
         for key in self._keys:
-            text = text.replace(key, "***")
+            # As it is, as an error quotes it, and as an address has it.
+            for form in {key, repr(key)[1:-1], quote(key), quote_plus(key)}:
+                text = text.replace(form, "***")
         return text
 
 

@@ -22,6 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from orderflow_recorder.research.decimals import Numbers
 
 _ROWS_AT_ONCE: Final = 4096
+_LONGEST_QUOTE: Final = 100
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -48,7 +49,7 @@ def choose(accept: str, offered: Sequence[Format] = tuple(Format)) -> Format:
     liked = {one: _quality(one, ranges) for one in offered}
     best = max(offered, key=lambda one: liked[one])
     if not liked[best]:
-        detail = f"Accept: expected {' or '.join(offered)}, received {accept!r}"
+        detail = f"Accept: expected {' or '.join(offered)}, received {accept[:_LONGEST_QUOTE]!r}"
         raise HTTPException(HTTPStatus.NOT_ACCEPTABLE, detail)
     return best
 

@@ -5,10 +5,11 @@ and ``/sign-in``, where a key becomes a cookie. Where no keys are asked for, the
 the Host must be this machine's, or any web page could reach us by a name of its own that leads here.
 """
 
+import re
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -16,15 +17,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orderflow_recorder.api.auth import COOKIE, Keys, given_key
-from orderflow_recorder.api.problems import problem
+from orderflow_recorder.api.problems import problem, too_many
 from orderflow_recorder.api.rates import Rates, address_of
-from orderflow_recorder.api.sign_in import SIGN_IN, SignIn
+from orderflow_recorder.api.sign_in import SIGN_IN, WRONG_KEYS, SignIn
 
 HEALTH: Final = frozenset({"/health/live", "/health/ready"})
 MOST_BODY_BYTES: Final = 65_536
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="orderflow-recorder"'}
 _NO_KEY: Final = (
     "expected a key in the header X-API-Key, or as Authorization: Bearer, received none; "
@@ -70,29 +72,26 @@ class Guard:
     async def _refusal(self, connection: HTTPConnection, receive: Receive) -> Response | None:
         """Return what to answer instead of letting a request pass."""
         address = address_of(connection.client.host if connection.client else None)
-        signs_in = self._keys.wanted and connection.scope["type"] == "http" and connection.scope["path"] == SIGN_IN
         if not self._keys.wanted:
-            who: str | None = f"address {address}"
-            trusted = False
-            if _host_name(connection.headers.get("host", "")) not in _THIS_MACHINE:
-                detail = "expected a Host of this machine (localhost, 127.0.0.1), as no API_KEY is set"
-                return problem(HTTPStatus.FORBIDDEN, detail)
+            return self._too_often(f"address {address}") or _other_host(connection) or self._other_page(connection)
+        key = given_key(connection)
+        if key is None:
+            number = self._keys.read_token(connection.cookies.get(COOKIE, ""))
         else:
-            key = given_key(connection)
-            trusted = key is not None
-            if (trusted or signs_in) and (wait := self._rates.locked_out(address)) is not None:
-                return _too_many(wait, "too many wrong keys from this address")
-            who = self._keys.read_token(connection.cookies.get(COOKIE, "")) if key is None else self._keys.find(key)
-            if trusted and who is None:
-                self._rates.count_failure(address)
-            who = who and f"key {who}"
-        if (wait := self._rates.count_request(who or f"address {address}")) is not None:
-            return _too_many(wait, "too many requests")
-        if signs_in:
-            return await self._sign_in.take(connection, receive, lambda: self._rates.count_failure(address))
-        if who is None:
-            return self._ask_for_key(connection, wrong=trusted)
-        return None if trusted else self._other_page(connection)
+            number = self._keys.find(key)
+            if (wait := self._rates.hear(address, number)) is not None:
+                return too_many(wait, WRONG_KEYS)
+        if (refusal := self._too_often(f"key {number}" if number else f"address {address}")) is not None:
+            return refusal
+        if connection.scope["type"] == "http" and connection.scope["path"] == SIGN_IN:
+            return await self._sign_in.take(connection, receive, partial(self._rates.hear, address))
+        if number is None:
+            return self._ask_for_key(connection, wrong=key is not None)
+        return None if key is not None else self._other_page(connection)
+
+    def _too_often(self, who: str) -> Response | None:
+        wait = self._rates.count_request(who)
+        return None if wait is None else too_many(wait, "too many requests")
 
     def _ask_for_key(self, connection: HTTPConnection, *, wrong: bool) -> Response:
         if connection.scope["path"] == "/" and connection.scope.get("method") in _SAFE and not wrong:
@@ -107,7 +106,8 @@ class Guard:
         if origin is None and (connection.scope["type"] == "http" or not self._keys.wanted):
             # Browsers always send it with these: so this is a program.
             return None
-        if (origin or "").partition("://")[2].lower() == connection.headers.get("host", "").lower():
+        host = connection.headers.get("host", "").lower()
+        if host and (origin or "").partition("://")[2].lower() == host:
             return None
         if not self._keys.wanted and self._origins & {origin, "*"}:
             return None
@@ -140,16 +140,17 @@ def _too_long(connection: HTTPConnection) -> Response | None:
     return None
 
 
-def _too_many(wait_s: int, reason: str) -> Response:
-    detail = f"{reason}: ask again in {wait_s} s"
-    return problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait_s)})
-
-
-def _host_name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
+def _other_host(connection: HTTPConnection) -> Response | None:
+    if _host_name(connection.headers.get("host", "")) in _THIS_MACHINE:
         return None
+    detail = "expected a Host of this machine (localhost, 127.0.0.1), as no API_KEY is set"
+    return problem(HTTPStatus.FORBIDDEN, detail)
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without its port; empty if it is none."""
+    found = _HOST.fullmatch(host)
+    return found["name"].lower() if found else ""
 
 
 async def _refuse_socket(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -25,6 +25,8 @@ RETRY_S: Final = 2
 """After how many seconds a client may ask again whom the database could not answer."""
 
 _LONGEST_QUOTE: Final = 100
+_NO_PATH: Final = "expected a path of the API or a file of the page, received another one: see /openapi.json"
+_NO_JSON: Final = "expected a body of JSON in UTF-8, received something else"
 _SHOULD: Final = "Input should be "
 
 
@@ -48,6 +50,12 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM)
 
 
+def too_many(wait_s: int, reason: str) -> Response:
+    """Return that something was asked for too often, and when it may be again."""
+    detail = f"{reason}: ask again in {wait_s} s"
+    return problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait_s)})
+
+
 def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[str, str]) -> None:
     """Let every error of ``app`` be a problem.
 
@@ -57,9 +65,17 @@ def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[st
         headers: For the answer to what nobody expected, which no middleware sees.
     """
 
-    def of_http(_request: HTTPConnection, error: Exception) -> Response:
+    def of_http(request: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for these alone
-        return problem(error.status_code, redact(error.detail), error.headers)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first of several that share a path.
+            known = app.openapi()["paths"].get(request.scope["path"], {"get": {}})
+            allowed = ", ".join(sorted(name.upper() for name in known))
+            return problem(error.status_code, f"expected one of {allowed}", {"Allow": allowed})
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _NO_JSON)  # what the framework has for such a body
+        detail = _NO_PATH if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
+        return problem(error.status_code, redact(detail), error.headers)
 
     def of_parameters(_request: HTTPConnection, error: Exception) -> Response:
         faults = error.errors() if isinstance(error, RequestValidationError) else ()
@@ -99,6 +115,8 @@ def _fault_text(fault: Mapping[str, Any]) -> str:
         return f"{name}: expected a value, received none"
     if fault["type"] == "extra_forbidden":
         return f"{name}: expected no such parameter"
+    if fault["type"] == "json_invalid":
+        return _NO_JSON
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     message = str(fault["msg"])

@@ -15,9 +15,10 @@ from starlette.types import Receive
 
 from orderflow_recorder.api.auth import COOKIE, SESSION_S, Keys
 from orderflow_recorder.api.headers import POLICY
-from orderflow_recorder.api.problems import problem
+from orderflow_recorder.api.problems import problem, too_many
 
 SIGN_IN: Final = "/sign-in"
+WRONG_KEYS: Final = "too many wrong keys from this address"
 
 _STYLE: Final = (
     "body{font:1rem/1.5 system-ui,sans-serif;display:grid;place-items:center;min-height:90vh;margin:1rem}"
@@ -60,13 +61,15 @@ class SignIn:
         page = _PAGE.format(style=_STYLE, message=escape(message))
         return HTMLResponse(page, HTTPStatus.UNAUTHORIZED, {"Content-Security-Policy": _POLICY})
 
-    async def take(self, connection: HTTPConnection, receive: Receive, failed: Callable[[], None]) -> Response:
+    async def take(
+        self, connection: HTTPConnection, receive: Receive, hear: Callable[[str | None], int | None]
+    ) -> Response:
         """Answer the form: with a cookie and the page, or with the form again.
 
         Args:
             connection: The request.
             receive: Its body.
-            failed: Told of a wrong key.
+            hear: Told the number of the key, none for a wrong one; says for how many seconds none counts.
         """
         if connection.scope["method"] != "POST":
             detail = f"expected POST with the field key, received {connection.scope['method']}"
@@ -76,8 +79,9 @@ class SignIn:
         except HTTPException as error:
             return problem(error.status_code, error.detail)
         number = self._keys.find("".join(parse_qs(body.decode("utf-8", "replace")).get("key", ())))
+        if (wait := hear(number)) is not None:
+            return too_many(wait, WRONG_KEYS)
         if number is None:
-            failed()
             return self.form("This is no key of this server: API_KEY of its settings has them.")
         answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         secure = connection.scope["scheme"] == "https"

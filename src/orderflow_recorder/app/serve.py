@@ -173,6 +173,8 @@ def make_server(app: FastAPI) -> uvicorn.Server:
         # Never a line for a request: its address may hold what somebody took for a place for a key.
         access_log=False,
         server_header=False,
+        # A proxy on this machine says whom it asks for; nobody else is believed.
+        forwarded_allow_ips="127.0.0.1",
         timeout_graceful_shutdown=_DRAIN_S,
     )
     return uvicorn.Server(config)

@@ -131,11 +131,7 @@ class WishWatch:
             client.ask(wishes)
 
     async def look(self) -> None:
-        """Pass on what is new, and answer if the answer is another one.
-
-        Raises:
-            OSError: The answer could not be written; it is tried again the next time.
-        """
+        """Pass on what is new, and answer if the answer is another one; what the disk refuses is tried again."""
         self.read()
         state = self.error, [client.fingerprint() for client in self._clients]
         if state != self._answered:
@@ -145,8 +141,12 @@ class WishWatch:
                 error=self.error,
                 subscriptions=[one for client in self._clients for one in client.subscriptions()],
             )
-            await asyncio.to_thread(_write, self._answer_path, answer)
-            self._answered = state
+            try:
+                await asyncio.to_thread(_write, self._answer_path, answer)
+            except OSError as error:
+                logger.debug("the answer to wishes is not written: {}", error)
+            else:
+                self._answered = state
 
     def _look(self) -> tuple[int, int, int] | None:
         try:

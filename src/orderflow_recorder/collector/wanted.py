@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from loguru import logger
@@ -13,6 +14,8 @@ from orderflow_recorder.collector.symbols import SymbolFollower
 from orderflow_recorder.core.subscriptions import Subscription, SubscriptionState, Wish, Wishes
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.streams import Stream, StreamKind
+
+_CHANGES: Final = {True: EventKind.STREAMS_ADDED, False: EventKind.STREAMS_REMOVED}
 
 
 class WishCounts(msgspec.Struct, frozen=True):
@@ -74,15 +77,18 @@ class WantedStreams:
 
     def tell(self) -> None:
         """Put on record what was carried out, or refused, and is not on record yet."""
-        groups: defaultdict[tuple[EventKind, int, str], list[str]] = defaultdict(list)
+        groups = self._forgotten()
         for stream, wish in self._wishes.items():
+            if wish.wanted and self._symbols.is_listed(stream.symbol) is None:
+                continue  # nobody knows yet whether it can be recorded
             reason = self._refusal(stream) if wish.wanted else ""
             if self._told.get(stream) != (wish, reason):
-                kind = EventKind.STREAMS_ADDED if wish.wanted else EventKind.STREAMS_REMOVED
-                groups[EventKind.STREAMS_REFUSED if reason else kind, wish.asked_at, reason].append(stream.wire)
+                kind = EventKind.STREAMS_REFUSED if reason else _CHANGES[wish.wanted]
+                groups[kind, wish.asked_at, reason].append(stream.wire)
                 self._told[stream] = wish, reason
         for (kind, asked_at, reason), wires in groups.items():
-            detail = {"streams": wires, "asked_at": asked_at} | ({"reason": reason} if reason else {})
+            detail = {"streams": wires, "asked_at": asked_at, "reason": reason}
+            detail = {name: value for name, value in detail.items() if value}
             self._intake.event(kind, market=self._plan.market, detail=detail)
             log = logger.bind(market=str(self._plan.market))
             (log.error if reason else log.info)("{}{}: {}", kind, f" ({reason})" if reason else "", ", ".join(wires))
@@ -98,6 +104,18 @@ class WantedStreams:
         carried = {stream: slot for slot in slots for stream in slot.streams}
         every = dict.fromkeys([*carried, *self.streams(), *self._wishes])
         return [self._state(stream, carried.get(stream)) for stream in every]
+
+    def _forgotten(self) -> defaultdict[tuple[EventKind, int, str], list[str]]:
+        """Return what changes because wishes were taken back, and forget that these were told."""
+        groups: defaultdict[tuple[EventKind, int, str], list[str]] = defaultdict(list)
+        if self._told.keys() <= self._wishes.keys():
+            return groups
+        planned = set(self._plan.streams(self._symbols.recorded))
+        for stream in [stream for stream in self._told if stream not in self._wishes]:
+            wish, refusal = self._told.pop(stream)
+            if not refusal and wish.wanted is not (stream in planned):
+                groups[_CHANGES[stream in planned], 0, ""].append(stream.wire)
+        return groups
 
     def _state(self, stream: Stream, slot: Slot | None) -> Subscription:
         wish = self._wishes.get(stream)

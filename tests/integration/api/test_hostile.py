@@ -3,12 +3,16 @@
 import base64
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from tests.support.api import KEY, ApiServer, Asked
+from orderflow_recorder.app.clock import SystemClock
+from orderflow_recorder.app.settings import load_settings
+from orderflow_recorder.app.subscriptions import RecorderSubscriptions
+from tests.support.api import KEY, ApiServer, Asked, services
 
 SPOT = {"market": "spot", "symbol": "BTCUSDT"}
 MANY = 2**63
@@ -164,6 +168,17 @@ def test_bodies_beyond_the_limit_are_refused_whether_they_say_their_length_or_no
         except httpx.WriteError:
             continue  # it was refused before everything was sent
         assert answer.status_code in {405, 413}
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe", b"", b"null", b"[" * 60_000, b'{"market":1}', b"{}", b'{"market":"\\ud800"}', b"NaN"]
+)
+def test_bodies_that_are_none_are_refused(body: bytes, tmp_path: Path) -> None:
+    control = RecorderSubscriptions(load_settings(env_file=None, data_dir=tmp_path), SystemClock(), patience_s=0)
+    with ApiServer(services(subscriptions=control)) as running, running.client(**{"X-API-Key": KEY}) as client:
+        answer = client.post("/api/v1/subscriptions", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+        assert "expected" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ def test_the_lines_of_a_recorder_at_work() -> None:
     ]
 
 
+def test_what_was_asked_of_a_running_collector_is_counted() -> None:
+    collector = CollectorHealth(
+        pid=1, started_at=0, updated_at=NOW, streams=8, streams_added=3, streams_removed=2, streams_refused=1
+    )
+    assert "· streams 8 (3 added, 2 removed, 1 refused) ·" in status_lines(collector, None, NOW)[0]
+
+
 def test_outside_of_its_window_the_collector_sleeps() -> None:
     collector = CollectorHealth(
         pid=1, started_at=0, updated_at=NOW, ingestion="asleep", asleep_until=NOW + 3_600_000_000_000

@@ -1,5 +1,6 @@
 """One open socket, against a real one on this machine."""
 
+import asyncio
 import json
 from itertools import count
 
@@ -43,8 +44,8 @@ async def test_frames_come_as_bytes_whether_text_or_binary(venue: VenueSocket, c
 
 async def test_control_frames_are_text_paced_and_numbered(venue: VenueSocket, clock: JumpingClock) -> None:
     connection = await opened(venue, clock)
-    await connection.subscribe(STREAMS)
-    await connection.unsubscribe(STREAMS[:1])
+    assert await connection.subscribe(STREAMS) == [1, 2, 3]
+    assert await connection.unsubscribe(STREAMS[:1]) == [4]
     frames = [await venue.received.get() for _ in range(4)]
     assert all(isinstance(frame, str) for frame in frames)
     decoded = [json.loads(frame) for frame in frames]
@@ -53,6 +54,16 @@ async def test_control_frames_are_text_paced_and_numbered(venue: VenueSocket, cl
     assert [name for frame in decoded[:3] for name in frame["params"]] == [stream.wire for stream in STREAMS]
     assert decoded[3]["params"] == ["x0usdt@trade"]
     assert clock.slept == [0.5, 0.5, 0.5]
+    await connection.close()
+
+
+async def test_what_is_given_up_is_not_asked_for_by_what_still_waits(venue: VenueSocket, clock: JumpingClock) -> None:
+    connection = await opened(venue, clock)
+    connection.subscribe_later([stream.wire for stream in STREAMS])
+    await asyncio.sleep(0)
+    await connection.unsubscribe(STREAMS[-1:])
+    frames = [json.loads(await venue.received.get()) for _ in range(4)]
+    assert [frame["method"] for frame in frames] == ["SUBSCRIBE"] * 3 + ["UNSUBSCRIBE"]
     await connection.close()
 
 

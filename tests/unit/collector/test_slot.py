@@ -57,6 +57,10 @@ class Bench:
         """Answer the newest id at the venue."""
         return self.newest
 
+    def is_answered(self) -> bool:
+        """Say whether the venue has answered every change."""
+        return self.slot.answered
+
     def events(self, kind: EventKind) -> list[RecorderEvent]:
         """Return the events of a kind."""
         return [event for event in self.journal.events if event.event is kind]
@@ -276,6 +280,71 @@ async def test_symbols_come_and_go_on_the_open_socket(bench: Bench) -> None:
     assert len(bench.feed.sockets) == 1
     assert [event.detail["streams"] for event in bench.events(EventKind.SUBSCRIBED)] == [[other.wire]]
     assert [event.detail["streams"] for event in bench.events(EventKind.UNSUBSCRIBED)] == [[B.wire]]
+
+
+async def test_a_replacement_that_is_being_opened_carries_what_changes_meanwhile(bench: Bench) -> None:
+    other = Stream(Market.USDM, "CUSDT", "aggTrade")
+    bench.feed.hold = asyncio.Event()
+    bench.feed.last.say(A.wire, B.wire, "!shutdown")
+    await bench.clock.advance(1)
+    await bench.slot.add([other])
+    await bench.slot.remove([B])
+    assert not bench.is_answered(), "it was asked for B, and may send some"
+    bench.feed.hold.set()
+    await bench.clock.advance(1)
+    old, new = bench.feed.sockets
+    assert old.wires == new.wires == [A.wire, other.wire]
+    assert bench.is_answered()
+    told = [event for kind in (EventKind.SUBSCRIBED, EventKind.UNSUBSCRIBED) for event in bench.events(kind)]
+    assert [(event.connection, event.detail["streams"]) for event in told] == [
+        (1, [other.wire]),
+        (2, [other.wire]),
+        (1, [B.wire]),
+        (2, [B.wire]),
+    ]
+    new.say(A.wire)
+    await bench.clock.advance(5)
+    assert old.closed
+    assert len(bench.feed.sockets) == 2
+
+
+async def test_both_sockets_carry_a_change_while_one_replaces_the_other(bench: Bench) -> None:
+    bench.feed.last.say(A.wire, B.wire, "!shutdown")
+    await bench.clock.advance(1)
+    await bench.slot.remove([A])
+    assert [socket.wires for socket in bench.feed.sockets] == [[B.wire], [B.wire]]
+
+
+async def test_a_change_without_a_socket_is_part_of_the_next_one(bench: Bench) -> None:
+    bench.feed.last.cut()
+    await bench.clock.settle()
+    await bench.slot.remove([B])
+    assert bench.is_answered()
+    await bench.clock.advance(1)
+    assert bench.feed.last.wires == [A.wire]
+
+
+async def test_a_change_is_answered_once_the_venue_has_said_something_to_it(bench: Bench) -> None:
+    other = Stream(Market.USDM, "CUSDT", "aggTrade")
+    bench.feed.last.answer = None
+    await bench.slot.add([other])
+    await bench.clock.settle()
+    assert not bench.is_answered()
+    bench.feed.last.say("!reject 1")
+    await bench.clock.settle()
+    assert bench.is_answered()
+    assert bench.slot.take_refusals() == {other: "invalid request (code 2)"}
+    assert bench.slot.take_refusals() == {}
+
+
+async def test_a_socket_that_is_lost_answers_nothing_more(bench: Bench) -> None:
+    bench.feed.last.answer = None
+    await bench.slot.remove([B])
+    await bench.clock.settle()
+    assert not bench.is_answered()
+    bench.feed.last.cut()
+    await bench.clock.settle()
+    assert bench.is_answered()
 
 
 async def test_a_refused_subscription_is_an_error_with_the_venues_words(bench: Bench) -> None:

@@ -53,6 +53,18 @@ async def test_a_configured_symbol_that_is_unknown_or_halted_is_named() -> None:
     assert symbols.recorded == ["AUSDT", "BUSDT", "NOPE"]
 
 
+async def test_a_symbol_that_was_asked_for_is_told_of_like_a_configured_one_but_for_an_unknown_one() -> None:
+    venue = FakeVenue(statuses={"AUSDT": "TRADING", "BUSDT": "TRADING"})
+    symbols, journal = follower(venue, ["AUSDT"])
+    symbols.also = {"BUSDT", "NOPE"}
+    assert symbols.is_listed("BUSDT") is None
+    await symbols.refresh()
+    assert [symbols.is_listed(symbol) for symbol in ("AUSDT", "BUSDT", "NOPE")] == [True, True, False]
+    venue.statuses["BUSDT"] = "BREAK"
+    await symbols.refresh()
+    assert [(event.event, event.symbol) for event in journal.events] == [(EventKind.SYMBOL_DELISTED, "BUSDT")]
+
+
 async def test_an_unreachable_venue_changes_nothing() -> None:
     venue = FakeVenue(statuses={"AUSDT": "TRADING"})
     symbols, journal = follower(venue, None)

@@ -131,8 +131,8 @@ def subscriptions_router(control: Subscriptions) -> APIRouter:
         """Have streams of a symbol recorded from now on, by a running recorder, without touching any other stream.
 
         It outlives restarts of the recorder. Asking twice changes nothing. The answer waits, for some seconds at most,
-        until an open socket carries the streams. What is refused stays on the list as `refused`, and is looked up again
-        at each start, when the venue's list of symbols is read again and when it is asked for again, until it is deleted.
+        until an open socket carries the streams. What is refused stays on the list as `refused` until it is deleted: it
+        is looked up again at each start, when the venue's list of symbols is read again and when it is asked for again.
         """
         try:
             return _answer(await control.add(wanted.market, wanted.symbol, wanted.streams), response)
