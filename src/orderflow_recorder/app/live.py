@@ -21,7 +21,6 @@ from orderflow_recorder.core.shards import is_part_of, journal_of
 from orderflow_recorder.domain.errors import JournalError, SinkError
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.domain.records import DepthDiff, Record
-from orderflow_recorder.journal.reader import FileJournalReader
 from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.live.day import BUCKET_NS
 from orderflow_recorder.live.hub import Hub
@@ -29,7 +28,6 @@ from orderflow_recorder.live.rollup import Rollup
 from orderflow_recorder.live.ticks import Key, TickStore
 from orderflow_recorder.loader.blocks import parse_block
 from orderflow_recorder.loader.parsing import TolerantParser
-from orderflow_recorder.ports.journal import JournalReader
 from orderflow_recorder.postgres.book_seeds import PostgresBooks
 from orderflow_recorder.postgres.live_seeds import LiveSeeds, StreamSeed, read_live_seeds
 from orderflow_recorder.postgres.sink import PostgresSink
@@ -177,8 +175,7 @@ class LiveFeed:
             start = starts.get(settings.instance_id)
             if start is None:
                 start = end_of(settings.journal_directory) if first else JOURNAL_START
-            reader = self._journal(number).open(start)
-            self._tails[number] = _Tail(reader, settings.journal_directory, settings.instance_id, self._clock)
+            self._tails[number] = _Tail(self._journal(number), settings, start, self._clock)
 
     def _numbers(self) -> set[int]:
         return {*range(1, self._settings.collector_shards + 1), *journals(self._settings)}
@@ -195,7 +192,7 @@ class LiveFeed:
             self.trouble = str(error)
             _LOG.error("live data begins anew at the journal's end: {}", error)
             tail.reader.close()
-            tail.reader = FileJournalReader(tail.directory, end_of(tail.directory))
+            tail.reader = tail.journal.open(end_of(tail.directory))
             return False
         self.trouble = ""
         if block is None:
@@ -228,10 +225,11 @@ class LiveFeed:
 class _Tail:
     """One journal, as far as it was read."""
 
-    def __init__(self, reader: JournalReader, directory: Path, instance: str, clock: SystemClock) -> None:
-        self.reader = reader
-        self.directory = directory
-        self.parser = TolerantParser(BinanceParser(), instance=instance, now_ns=clock.now_ns)
+    def __init__(self, journal: LoaderJournal, settings: Settings, start: Position, clock: SystemClock) -> None:
+        self.journal = journal
+        self.directory = settings.journal_directory
+        self.reader = journal.open(start)
+        self.parser = TolerantParser(BinanceParser(), instance=settings.instance_id, now_ns=clock.now_ns)
 
 
 def end_of(directory: Path) -> Position:

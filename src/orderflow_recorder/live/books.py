@@ -36,13 +36,11 @@ class LiveBook:
 
     Attributes:
         last: The diff with which the book ends; none before the first that it took.
-        begun: Whether anything was taken.
     """
 
     def __init__(self) -> None:
         """Start without a book."""
         self.last: DepthDiff | None = None
-        self.begun = False
         self._book = _Book(top_levels=0, pace=_PACE)
         self._recent: deque[DepthDiff] = deque(maxlen=_RECENT_WITHOUT_BOOK)
         self._view: TopView | None = None
@@ -62,7 +60,6 @@ class LiveBook:
             seed: The newest checkpoint, and the snapshot after it.
             diffs: Those after the older of the two, by final id.
         """
-        self.begun = True
         later = list(diffs)
         try:
             if seed.checkpoint is not None:
@@ -75,7 +72,6 @@ class LiveBook:
 
     def take(self, record: DepthDiff | BookSnapshot) -> None:
         """Take a diff or a snapshot (hot path)."""
-        self.begun = True
         try:
             if isinstance(record, DepthDiff):
                 self._take_diff(record)

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +21,11 @@ from orderflow_recorder.live.reader import Chunk, Message, Reader, Topic, messag
 from orderflow_recorder.live.rollup import trade_id
 from orderflow_recorder.live.ticks import Key, TickStore
 
-FLUSH_S: Final = 0.05
+FLUSH_S: Final = 0.025
 MOST_AT_ONCE: Final = 3_000
 """Trades of one flush, some 700 kB: so that a message always fits into a reader's queue."""
+MOST_TOPS_AT_ONCE: Final = 100
+"""Books that are looked at in one flush, for a millisecond or two each the first time; others come with the next."""
 MOST_PENDING: Final = 50_000
 """Trades that wait for a flush; where more come, all readers miss them."""
 
@@ -45,7 +48,7 @@ class Hub:
         self._answers: dict[Topic, bool] = {}
         self._trades: deque[Trade | AggTrade] = deque()
         self._lost: dict[Topic, Chunk] = {}
-        self._books: set[Key] = set()
+        self._books: dict[Key, None] = {}
         self._tops: dict[Key, TopEvent] = {}
         self._seconds = SecondCandles()
         self._candles: dict[Place, CandleEvent] = {}
@@ -61,6 +64,7 @@ class Hub:
         """
         loop, something = asyncio.get_running_loop(), asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(something.set)
+        late_s = 0.0
         try:
             while True:
                 await something.wait()
@@ -68,8 +72,9 @@ class Hub:
                 began = loop.time()
                 if self.flush():
                     something.set()
-                # Where a flush takes long, so does the pause: the readers' sockets need the loop as well.
-                await pause(max(FLUSH_S, loop.time() - began))
+                # Sending to all takes a while: where it takes longer than a pause, pauses become longer, too.
+                await pause(FLUSH_S + late_s)
+                late_s = max(0.0, loop.time() - began - FLUSH_S - late_s)
         finally:
             self._wake = None
 
@@ -119,11 +124,13 @@ class Hub:
         """Put what is new into the readers' queues, in the loop's thread; say whether there is more already."""
         with self._lock:
             trades = [self._trades.popleft() for _ in range(min(MOST_AT_ONCE, len(self._trades)))]
-            more = bool(self._trades)
             lost: list[Chunk] = []
-            if not more:
+            if not self._trades:
                 lost, self._lost = list(self._lost.values()), {}
-            books, self._books = self._books, set()
+            books = list(islice(self._books, MOST_TOPS_AT_ONCE))
+            for key in books:
+                del self._books[key]
+            more = bool(self._trades or self._books)
             candles, self._candles = self._candles, {}
             gaps, self._gaps = self._gaps, []
         chunks = [*_trade_chunks(trades), *lost, *self._top_chunks(books), *_candle_chunks(candles.values()), *gaps]
@@ -153,7 +160,7 @@ class Hub:
                 topic: Topic = ("trades", trade.market, trade.symbol)
                 if self._is_wanted(topic):
                     self._put(topic, trade)
-            self._books.update(key for key in books if self._is_wanted(("tops", *key)))
+            self._books.update((key, None) for key in books if self._is_wanted(("tops", *key)))
             self._seconds.take(trades)
             self._tell_candles(newest)
         self._awake()

@@ -70,7 +70,6 @@ class Reader:
 
     Attributes:
         topics: What it asked for.
-        dropped: Events that it missed so far.
     """
 
     def __init__(self, limit_bytes: int = QUEUE_BYTES) -> None:
@@ -80,18 +79,12 @@ class Reader:
             limit_bytes: Of what waits; what is being sent comes on top.
         """
         self.topics: frozenset[Topic] = frozenset()
-        self.dropped = 0
         self._limit = limit_bytes
         self._queue: deque[Message] = deque()
         self._size = 0
         self._missed: dict[Topic, Missed] = {}
         self._something = asyncio.Event()
         self._taken = asyncio.Event()
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Return how much waits to be taken."""
-        return self._size
 
     def offer(self, message: Message) -> None:
         """Take a message, or note that it is missed; never waits.
@@ -150,7 +143,6 @@ class Reader:
         self._size += message.size
 
     def _miss(self, chunk: Chunk) -> None:
-        self.dropped += chunk.count
         known = self._missed.get(chunk.topic)
         if known is None:
             channel, market, symbol = chunk.topic

@@ -142,12 +142,6 @@ class TickStore:
 
         return end
 
-    def knows_book(self, market: Market, symbol: str) -> bool:
-        """Say whether a symbol has a book, or had diffs."""
-        with self._lock:
-            state = self._symbols.get((market, symbol))
-            return state is not None and state.book.begun
-
     def seed_book(self, market: Market, symbol: str, seed: BookSeed, diffs: Iterable[DepthDiff]) -> None:
         """Take a book up where it was written; before its first diff. See `LiveBook.restore`."""
         later = list(diffs)  # may ask a database: not while others wait

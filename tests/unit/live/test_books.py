@@ -92,10 +92,8 @@ def test_whoever_looks_sees_what_a_book_would_tell_after_every_diff(market: Mark
 
 
 def test_there_is_no_book_before_a_diff_meets_a_snapshot() -> None:
-    assert not LiveBook().begun
     book = LiveBook()
     book.take(depth_diff(1, 2))
-    assert book.begun
     assert book.best() is None
     book.take(book_snapshot(1))
     assert book.best() is None

@@ -10,7 +10,7 @@ import pytest
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.live.candles import SETTLED_NS
-from orderflow_recorder.live.hub import FLUSH_S, MOST_AT_ONCE, MOST_PENDING
+from orderflow_recorder.live.hub import FLUSH_S, MOST_AT_ONCE, MOST_PENDING, MOST_TOPS_AT_ONCE
 from orderflow_recorder.live.reader import Reader, Topic
 from tests.support.records import MILLISECOND, NOON, agg_trade, book_snapshot, depth_diff, trade
 
@@ -217,6 +217,17 @@ def test_what_nobody_flushes_is_bounded_and_missed_by_all() -> None:
     assert [events[-1][name] for name in ("count", "first_id", "last_id")] == [10, MOST_PENDING, MOST_PENDING + 9]
     stage.store.take([trade(MOST_PENDING + 10)])
     assert ids(stage.told()) == [("BTCUSDT", MOST_PENDING + 10)]
+
+
+def test_many_books_come_in_several_messages() -> None:
+    stage = Stage(("tops", "*", "*"))
+    for number in range(MOST_TOPS_AT_ONCE + 5):
+        symbol = f"A{number}USDT"
+        stage.store.take([book_snapshot(1, symbol=symbol, **BOOK), depth_diff(1, 2, symbol=symbol, **BOOK)])
+    assert stage.hub.flush()
+    assert len(taken(stage.reader)) == MOST_TOPS_AT_ONCE
+    assert not stage.hub.flush()
+    assert len(taken(stage.reader)) == 5
 
 
 async def test_it_flushes_when_there_is_something_and_then_pauses() -> None:
