@@ -26,6 +26,7 @@ PROGRAMS: Final[Mapping[str, Sequence[str]]] = {
     "replay": ("--rows", "100000", "--diffs", "15000"),
     "symbols": ("--counts", "1,1000", "--seconds", "5", "--trades", "10000", "--diffs", "1500"),
     "whole_venue": ("--seconds", "20", "--burst", "10:3:7", "--futures", "53", "--spot", "40"),
+    "readers": ("--seconds", "6", "--rounds", "1", "--readers", "18", "--stalled", "2"),
     "cold_start": ("--futures", "100", "--spot", "20"),
 }
 """The programs in order, and what makes each quick."""

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,7 @@ def configure(
     log_format: str,
     directory: Path | None,
     instance: str,
+    secrets: Sequence[str] = (),
     write: Callable[[str], None] | None = None,
 ) -> None:
     """Send log lines of this process to where the settings say.
@@ -43,6 +44,7 @@ def configure(
         log_format: ``text`` or ``json``.
         directory: Also write files there, one a day and process, kept for 30 days; none for no files.
         instance: Part of the files' names.
+        secrets: Texts that are blanked wherever they turn up.
         write: Takes the lines instead of standard error, e.g. above a status line.
     """
     logger.remove()
@@ -52,7 +54,10 @@ def configure(
     colour = write is None and log_format == "text" and sys.stderr.isatty()
 
     def line(record: "Record") -> str:
-        record["extra"]["line"] = template(record, tracebacks=tracebacks)
+        text = template(record, tracebacks=tracebacks)
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        record["extra"]["line"] = text
         return "<level>{extra[line]}</level>\n"
 
     logger.add(write or sys.stderr, level=level, format=line, colorize=colour)

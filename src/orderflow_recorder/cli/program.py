@@ -23,6 +23,7 @@ from orderflow_recorder.cli import (
     heal,
     plot,
     replay,
+    serve,
     simulate,
     status,
     verify,
@@ -39,6 +40,8 @@ EXAMPLES = """
 [cyan]SYMBOLS_SPOT= SYMBOLS_FUTURES='*' orderflow-recorder run[/cyan] · every futures symbol, no spot
 
 [cyan]DB_URL=postgresql://me:secret@host/db orderflow-recorder run[/cyan] · into a database of your own
+
+[cyan]orderflow-recorder serve[/cyan] · watch it: a web page and an API
 
 [cyan]psql "$(orderflow-recorder db url)"[/cyan] · look at the data
 
@@ -68,6 +71,7 @@ app.command("candles", epilog=candles.EXAMPLES)(candles.candles)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
 app.command("replay")(replay.replay)
+app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # the signature of a typer callback

@@ -40,7 +40,7 @@ def table_schema(table: str, numbers: Numbers = "exact") -> pa.Schema:
         table: One of `TIMES`.
         numbers: How prices and quantities come.
     """
-    return columns_schema(_columns(table), numbers)
+    return columns_schema(table_columns(table), numbers)
 
 
 def columns_schema(columns: list[sa.Column[Any]], numbers: Numbers) -> pa.Schema:
@@ -100,14 +100,15 @@ def within(time: str, market: Market, symbol: str, start: datetime | None, end: 
 def _select(table: str, condition: sql.Composed) -> sql.Composed:
     (key,) = (index for index in metadata.tables[table].indexes if index.unique)
     return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}").format(
-        sql.SQL(", ").join(sql.Identifier(column.name) for column in _columns(table)),
+        sql.SQL(", ").join(sql.Identifier(column.name) for column in table_columns(table)),
         sql.Identifier("public", table),
         condition,
         sql.SQL(", ").join(sql.Identifier(column.name) for column in key.columns if column.name not in KEY),
     )
 
 
-def _columns(table: str) -> list[sa.Column[Any]]:
+def table_columns(table: str) -> list[sa.Column[Any]]:
+    """Return the columns of a table but for market and symbol."""
     return [column for column in metadata.tables[table].columns if column.name not in KEY]
 
 

@@ -15,8 +15,8 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.research.decimals import NUMBER_TYPES, Numbers
 from orderflow_recorder.research.streaming import read_table
 
-Level: TypeAlias = tuple[Decimal, Decimal] | tuple[float, float]
-"""Price and quantity, decimals or floats as asked."""
+Level: TypeAlias = tuple[Decimal, Decimal] | tuple[float, float] | tuple[str, str]
+"""Price and quantity, decimals, floats or texts as asked."""
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -62,8 +62,8 @@ class BookUpdate(msgspec.Struct, frozen=True, gc=False):
     update_id: int
     bids: Sequence[Level]
     asks: Sequence[Level]
-    known_bid: Decimal | float | None
-    known_ask: Decimal | float | None
+    known_bid: Decimal | float | str | None
+    known_ask: Decimal | float | str | None
 
 
 class BookBreak(msgspec.Struct, frozen=True):

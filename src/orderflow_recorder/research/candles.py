@@ -31,9 +31,12 @@ _SCHEMAS: Final[dict[Numbers, pa.Schema]] = {
 }
 
 # A quotient has as many digits as the server gives it: rounded, it fits, and is as good.
-_ROUNDED: Final = (
-    "SELECT {columns}, trade_count, round(vwap, {scale}), complete FROM ({candles}) AS candle ORDER BY bucket"
-)
+_SELECT: Final = "SELECT {columns}, trade_count, {vwap} AS vwap, complete FROM ({candles}) AS candle ORDER BY bucket"
+
+
+def candle_schema(numbers: Numbers) -> pa.Schema:
+    """Return the columns of candles."""
+    return _SCHEMAS[numbers]
 
 
 def read_candle_table(
@@ -63,9 +66,9 @@ def read_candle_table(
     statement = CANDLES_FROM_SECONDS if seconds % MINUTE_S else CANDLES_FROM_MINUTES
     # COPY takes no parameters: libpq quotes them into the text.
     candles = psycopg.ClientCursor(connection).mogrify(statement, parameters)
-    query = sql.SQL(_ROUNDED).format(
+    query = sql.SQL(_SELECT).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, ("bucket", *_NUMBERS))),
-        scale=sql.Literal(DECIMAL.scale),
+        vwap=sql.SQL("round(vwap, {})").format(sql.Literal(DECIMAL.scale)) if numbers == "exact" else sql.SQL("vwap"),
         candles=sql.SQL(candles),
     )
     return read_table(connection, query, _SCHEMAS[numbers], name="candles")

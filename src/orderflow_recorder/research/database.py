@@ -8,6 +8,7 @@ from typing import Self
 
 import polars as pl
 
+from orderflow_recorder.domain.errors import SinkError
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.ledger_reads import Filter
 from orderflow_recorder.research.books import Book, BookBreak, BookUpdate, read_book
@@ -15,6 +16,7 @@ from orderflow_recorder.research.candles import read_candle_table
 from orderflow_recorder.research.decimals import Numbers
 from orderflow_recorder.research.iterate import BookReader
 from orderflow_recorder.research.ledger import read_holes, read_small_table
+from orderflow_recorder.research.pages import PageQuestions
 from orderflow_recorder.research.questions import (
     MarketName,
     Moment,
@@ -28,25 +30,27 @@ from orderflow_recorder.research.questions import (
     parse_stream,
     parse_symbol,
 )
-from orderflow_recorder.research.rows import RowQuestions, frame
+from orderflow_recorder.research.rows import RowQuestions
 from orderflow_recorder.research.session import Session
+from orderflow_recorder.research.streaming import frame
 
 
-def connect(url: str) -> "Database":
+def connect(url: str, *, patience_s: float | None = None) -> "Database":
     """Open a recorded database for reading; nothing can be changed through it.
 
     Args:
         url: As ``orderflow-recorder db url`` prints it.
+        patience_s: A question that takes longer fails, seconds; none: each may take as long as it takes.
 
     Raises:
         SinkUnavailableError: No server answers.
         SinkRefusedError: It refuses, or has another schema than this version's.
         SettingsError: The address is not one.
     """
-    return Database(Session(url))
+    return Database(Session(url, patience_s))
 
 
-class Database(RowQuestions):
+class Database(RowQuestions, PageQuestions):
     """A recorded database; a context manager.
 
     What the methods have in common:
@@ -55,7 +59,7 @@ class Database(RowQuestions):
     * ``start`` and ``end`` are datetimes or ISO texts, UTC unless they say otherwise; ``start`` is included,
       ``end`` is not, none leaves an end open. They speak of the time by which the rows are ordered: the
       venue's, but for book snapshots, tops and tickers, of which not every row has one, that of receipt.
-    * ``numbers`` is ``"exact"`` (``Decimal(38, 18)``) or ``"float"``.
+    * ``numbers`` is ``"exact"`` (``Decimal(38, 18)``), ``"float"``, or ``"text"``: the digits that the venue sent.
     * Times are ``Datetime("us", "UTC")``. A frame of no rows has its columns and types all the same.
       ``.to_arrow()`` makes Arrow of it.
 
@@ -76,6 +80,15 @@ class Database(RowQuestions):
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+    def answers(self) -> bool:
+        """Say whether the connection is still good."""
+        try:
+            with self._session.asking() as connection:
+                connection.execute("SELECT 1")
+        except SinkError:
+            return False
+        return True
 
     def one_moment(self) -> AbstractContextManager[None]:
         """Let all questions within see the database as it is now, whatever is written meanwhile."""
@@ -131,9 +144,11 @@ class Database(RowQuestions):
         """Return from where to where each stream is recorded; times are those of receipt, our clock."""
         return self._small("coverage", Filter(*_key(market, symbol), stream))
 
-    def instruments(self, market: MarketName | None = None, symbol: str | None = None) -> pl.DataFrame:
+    def instruments(
+        self, market: MarketName | None = None, symbol: str | None = None, *, numbers: Numbers = "exact"
+    ) -> pl.DataFrame:
         """Return the symbols as the venue last described them, steps of price and quantity among it."""
-        return self._small("instruments", Filter(*_key(market, symbol)))
+        return self._small("instruments", Filter(*_key(market, symbol)), parse_numbers(numbers))
 
     def holes(
         self,
@@ -221,9 +236,9 @@ class Database(RowQuestions):
         with self._session.another() as connection:
             yield from BookReader(connection, key, span, levels=levels, numbers=numbers).read()
 
-    def _small(self, table: str, wanted: Filter) -> pl.DataFrame:
+    def _small(self, table: str, wanted: Filter, numbers: Numbers = "exact") -> pl.DataFrame:
         with self._session.asking() as connection:
-            return frame(read_small_table(connection, table, wanted))
+            return frame(read_small_table(connection, table, wanted, numbers))
 
 
 def _key(market: MarketName | None, symbol: str | None) -> tuple[Market | None, str | None]:

@@ -11,13 +11,13 @@ from typing import Final, Literal, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Numbers: TypeAlias = Literal["exact", "float"]
-"""How prices and quantities come: as exact decimals, or as the nearest float."""
+Numbers: TypeAlias = Literal["exact", "float", "text"]
+"""How prices and quantities come: as exact decimals, as the nearest float, or as the digits that the venue sent."""
 
 DECIMAL: Final = pa.decimal128(38, 18)
 """20 digits before the point and 18 after it: more than the venue sends of any symbol."""
 
-NUMBER_TYPES: Final[dict[Numbers, pa.DataType]] = {"exact": DECIMAL, "float": pa.float64()}
+NUMBER_TYPES: Final[dict[Numbers, pa.DataType]] = {"exact": DECIMAL, "float": pa.float64(), "text": pa.string()}
 
 _STEP: Final = Decimal(1).scaleb(-DECIMAL.scale)
 _CONTEXT: Final = Context(prec=DECIMAL.precision, traps=[Inexact, InvalidOperation])

@@ -1,6 +1,6 @@
 """All books of a span, one after the other, read bit by bit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -187,7 +187,9 @@ class BookReader:
         at = event_time, receive_time, book.last_update_id
         if self._numbers == "exact":
             return BookUpdate(*at, bids, asks, book.worst_bid, book.worst_ask)
-        return BookUpdate(*at, _floats(bids), _floats(asks), _float(book.worst_bid), _float(book.worst_ask))
+        convert = float if self._numbers == "float" else _text
+        known = (None if one is None else convert(one) for one in (book.worst_bid, book.worst_ask))
+        return BookUpdate(*at, _converted(bids, convert), _converted(asks, convert), *known)
 
     def _break(self, after: int | None, diff: DepthDiff, event_time: datetime, reason: str | None) -> BookBreak:
         """Return a break before ``diff``.
@@ -216,12 +218,12 @@ def _split(side: str) -> list[DecimalText]:
     return side[1:-1].split(",") if side != "{}" else []
 
 
-def _floats(levels: Sequence[tuple[Decimal, Decimal]]) -> list[Level]:
-    return [(float(price), float(quantity)) for price, quantity in levels]
+def _converted(levels: Sequence[tuple[Decimal, Decimal]], convert: Callable[[Decimal], float | str]) -> list[Level]:
+    return [(convert(price), convert(quantity)) for price, quantity in levels]  # type: ignore[misc]  # both alike
 
 
-def _float(number: Decimal | None) -> float | None:
-    return None if number is None else float(number)
+def _text(number: Decimal) -> str:
+    return f"{number:f}"
 
 
 def _start(market: Market, diff: DepthDiff) -> int:

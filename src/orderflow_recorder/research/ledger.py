@@ -18,6 +18,7 @@ from orderflow_recorder.domain.streams import StreamKind
 from orderflow_recorder.postgres.ledger_reads import TABLES, Filter
 from orderflow_recorder.postgres.tables import metadata
 from orderflow_recorder.research.batches import TIMES, columns_schema, within
+from orderflow_recorder.research.decimals import Numbers
 from orderflow_recorder.research.streaming import read_table
 
 _ORDERS: Final[dict[str, LiteralString]] = {
@@ -68,13 +69,21 @@ _HOLES_SCHEMA: Final = {
 }
 
 
-def read_small_table(connection: psycopg.Connection[Any], table: str, wanted: Filter) -> pa.Table:
+def small_table_schema(table: str, numbers: Numbers = "exact") -> pa.Schema:
+    """Return the columns of ``gaps``, ``coverage`` or ``instruments``."""
+    return columns_schema(list(metadata.tables[table].columns), numbers)
+
+
+def read_small_table(
+    connection: psycopg.Connection[Any], table: str, wanted: Filter, numbers: Numbers = "exact"
+) -> pa.Table:
     """Return a small table, every column of it.
 
     Args:
         connection: Open.
         table: ``gaps``, ``coverage`` or ``instruments``.
         wanted: Market, symbol, stream and status; none means all.
+        numbers: How prices and quantities come.
     """
     columns = list(metadata.tables[table].columns)
     conditions = [
@@ -88,7 +97,7 @@ def read_small_table(connection: psycopg.Connection[Any], table: str, wanted: Fi
         sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true"),
         sql.SQL(_ORDERS[table]),
     )
-    return read_table(connection, query, columns_schema(columns, "exact"), name=table)
+    return read_table(connection, query, columns_schema(columns, numbers), name=table)
 
 
 def read_holes(

@@ -85,12 +85,12 @@ def parse_numbers(numbers: str) -> Numbers:
     """Return how prices and quantities are to come.
 
     Raises:
-        QuestionError: It is neither ``exact`` nor ``float``.
+        QuestionError: It is none of `Numbers`.
     """
     for known in _NUMBERS:
         if numbers == known:
             return known  # type: ignore[no-any-return]  # the words of a Literal
-    msg = f"numbers: expected {' or '.join(map(repr, _NUMBERS))}, received {numbers!r}"
+    msg = f"numbers: expected one of {', '.join(map(repr, _NUMBERS))}, received {numbers!r}"
     raise QuestionError(msg)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -23,7 +23,7 @@ from orderflow_recorder.research.questions import (
     parse_symbol,
 )
 from orderflow_recorder.research.session import Session
-from orderflow_recorder.research.streaming import ROWS
+from orderflow_recorder.research.streaming import ROWS, frame
 
 _PERIOD: Final = "SELECT min({time}), max({time}) FROM {table} WHERE market = %s AND symbol = %s"
 
@@ -192,11 +192,6 @@ class RowQuestions:
             closing(read_batches(connection, table, *key, *span, numbers=numbers)) as batches,
         ):
             return frame(pa.Table.from_batches(batches, schema=schema))
-
-
-def frame(table: pa.Table) -> pl.DataFrame:
-    """Return an Arrow table as a polars frame."""
-    return cast("pl.DataFrame", pl.from_arrow(table))
 
 
 def _time_of(table: str) -> str:

@@ -14,6 +14,7 @@ from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, requ
 from orderflow_recorder.research.errors import QuestionError
 
 _UTC: Final = "SET timezone TO 'UTC'"
+_PATIENCE: Final = "SET statement_timeout TO {}"
 _EXPORT: Final = "SELECT pg_export_snapshot()"
 _IMPORT: Final = "SET TRANSACTION SNAPSHOT {}"
 
@@ -21,11 +22,12 @@ _IMPORT: Final = "SET TRANSACTION SNAPSHOT {}"
 class Session:
     """A connection for questions that are answered at once, and more of them for those answered bit by bit."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float | None = None) -> None:
         """Connect.
 
         Args:
             url: As `connection.connect` takes it.
+            patience_s: A statement that takes longer is cancelled by the server, seconds; none: never.
 
         Raises:
             SinkUnavailableError: No server answers.
@@ -33,6 +35,7 @@ class Session:
             SettingsError: The address is not one.
         """
         self._url = url
+        self._patience_ms = None if patience_s is None else round(patience_s * 1000)
         self._snapshot: str | None = None
         self._connection = self._open()
         try:
@@ -94,6 +97,8 @@ class Session:
         connection = connect(self._url)
         with self._failures():
             connection.execute(_UTC)
+            if self._patience_ms is not None:
+                connection.execute(sql.SQL(_PATIENCE).format(sql.Literal(self._patience_ms)))
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         return connection

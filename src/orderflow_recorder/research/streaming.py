@@ -7,8 +7,9 @@ side ever holds more than a batch, and no row passes through Python.
 import io
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import polars as pl
 import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -56,6 +57,11 @@ def read_table(connection: psycopg.Connection[Any], query: sql.Composable, schem
     """Return all rows of ``query``; arguments and errors are those of `stream_batches`."""
     with closing(stream_batches(connection, query, schema, name=name)) as batches:
         return pa.Table.from_batches(batches, schema=schema)
+
+
+def frame(table: pa.Table) -> pl.DataFrame:
+    """Return an Arrow table as a polars frame."""
+    return cast("pl.DataFrame", pl.from_arrow(table))
 
 
 def _blocks(copy: psycopg.Copy, rows: int) -> Iterator[bytes]:

@@ -90,7 +90,10 @@ def test_the_rest() -> None:
         (lambda: questions.parse_rows(0), "rows: expected a whole number above 0, received 0"),
         (lambda: questions.parse_status("closed"), "status: expected 'open', 'healed', 'unrecoverable' or None"),
         (lambda: questions.parse_stream(Market.SPOT, "markPrice@1s"), "stream: unknown spot stream 'markPrice@1s'"),
-        (lambda: questions.parse_numbers("decimal"), "numbers: expected 'exact' or 'float', received 'decimal'"),
+        (
+            lambda: questions.parse_numbers("decimal"),
+            "numbers: expected one of 'exact', 'float', 'text', received 'decimal'",
+        ),
     ],
 )
 def test_anything_else_is_refused(parse: Callable[[], Any], words: str) -> None:
