@@ -3,7 +3,7 @@
 While one batch is written, the next one is read and parsed; no more than these two are in memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait as wait_for
 from functools import partial
 from math import inf
@@ -17,6 +17,7 @@ from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
+from orderflow_recorder.domain.records import Record
 from orderflow_recorder.loader.blocks import entry_of, first_lines, parse_block
 from orderflow_recorder.loader.books import LocalBooks
 from orderflow_recorder.loader.flight import Flight, Start, Times
@@ -172,13 +173,17 @@ class Loader:
 
     def _take(self, block: JournalBlock, reader: JournalReader, now: float) -> None:
         for parsed in parse_block(block, self._parser, reader):
-            # What books ask is in the database once the batch under way is, but for what is pending.
-            own = self._books.take_all(parsed.records, self._pending.records, partial(self._settle, reader))
+            own = self._books.take_all(parsed.records, self._unwritten())
             self._pending.add(parsed, now)
             for record in own:
                 self._pending.add_own(record, now)
             if self._pending.is_due(now):
                 self._write(reader)
+
+    def _unwritten(self) -> Sequence[Record]:
+        """Return what the database does not have, or may just be getting."""
+        records = self._pending.records
+        return records if self._flight is None else [*self._flight.pending.records, *records]
 
     def _write(self, reader: JournalReader) -> None:
         """Send the pending batch on its way, once the one before it has arrived."""
@@ -207,7 +212,6 @@ class Loader:
             return
         flight, self._flight = self._flight, None
         result, written = flight.future.result(), flight.pending
-        self._books.rest()
         self._backoff.reset()
         self._last_written_ns = written.last_time or self._last_written_ns
         self._refused = self._events_for(result, written, reader)
@@ -285,6 +289,7 @@ class Loader:
         if self._observed_at is not None and now - self._observed_at < _OBSERVE_EVERY_S:
             return
         self._observed_at = now
+        self._books.rest()
         lag_bytes = reader.lag_bytes() + self._pending.bytes
         age_s = (self._clock.now_ns() - self._last_written_ns) / _NS_PER_S
         behind = lag_bytes > 0 and self._last_written_ns > 0

@@ -4,19 +4,19 @@ The coverage rows of the batch's streams are locked meanwhile, as they are when 
 (`candle_refresh`). So a row is either seen when its minute is finished, or noted here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, Final, LiteralString
 
-import msgspec
 import psycopg
 
-from orderflow_recorder.domain.records import AggTrade, Trade
 from orderflow_recorder.domain.streams import StreamKind
+from orderflow_recorder.postgres.array_text import array_text
 from orderflow_recorder.postgres.copy_text import timestamp
 from orderflow_recorder.postgres.ledger import Plan
 
 MINUTE_NS: Final = 60 * 1_000_000_000
+_MICROSECOND_NS: Final = 1000
 
 _KINDS: Final = (StreamKind.TRADE, StreamKind.AGG_TRADE)
 
@@ -24,10 +24,13 @@ _TRADE_TIME: Final = attrgetter("trade_time")
 
 # Streams without a mark, and those of which the batch has rows before it. -infinity is never above a time.
 _LATE: Final[LiteralString] = """
-SELECT new.place, (extract(epoch FROM mark.finished_until) * 1000000)::bigint * 1000
-FROM json_to_recordset(%(rows)s::json) AS new (market text, symbol text, stream text, first_time timestamptz, place int)
+SELECT new.place - 1, (extract(epoch FROM mark.finished_until) * 1000000)::bigint * 1000
+FROM unnest(
+    %(markets)s::text[], %(symbols)s::text[], %(streams)s::text[], %(microseconds)s::bigint[]
+) WITH ORDINALITY AS new (market, symbol, stream, microseconds, place)
 LEFT JOIN public.candle_marks AS mark USING (market, symbol, stream)
-WHERE mark.finished_until IS NULL OR mark.finished_until > new.first_time
+WHERE mark.finished_until IS NULL
+   OR mark.finished_until > timestamptz 'epoch' + new.microseconds * interval '1 microsecond'
 ORDER BY new.place
 """
 
@@ -55,11 +58,14 @@ def note_changes(cursor: psycopg.Cursor[Any], plans: Plan) -> None:
     written = [(key, rows) for key, rows in trades if rows]
     if not written:
         return
-    wanted = [
-        {"place": place, "market": key[0], "symbol": key[1], "stream": key[2], "first_time": _first_time(rows)}
-        for place, (key, rows) in enumerate(written)
-    ]
-    for place, mark in cursor.execute(_LATE, {"rows": msgspec.json.encode(wanted).decode()}).fetchall():
+    wanted = {
+        "markets": array_text([market for (market, _, _), _ in written]),
+        "symbols": array_text([symbol for (_, symbol, _), _ in written]),
+        "streams": array_text([stream for (_, _, stream), _ in written]),
+        # In ids' order times mostly are, too, but nobody promises it.
+        "microseconds": array_text([min(map(_TRADE_TIME, rows)) // _MICROSECOND_NS for _, rows in written]),
+    }
+    for place, mark in cursor.execute(_LATE, wanted).fetchall():
         key, rows = written[place]
         if mark is None:
             cursor.execute(_MARK, key)
@@ -71,8 +77,3 @@ def note_changes(cursor: psycopg.Cursor[Any], plans: Plan) -> None:
 def minutes_before(times: Iterable[int], mark: int) -> list[int]:
     """Return the minutes that have a time before ``mark``, in order; all ns."""
     return sorted({time // MINUTE_NS * MINUTE_NS for time in times if time < mark})
-
-
-def _first_time(rows: Sequence[Trade | AggTrade]) -> str:
-    # Of every batch (hot path); in ids' order times mostly are, too, but nobody promises it.
-    return timestamp(min(map(_TRADE_TIME, rows)))

@@ -3,6 +3,9 @@
 Lock the streams' ``coverage`` rows, look at what the batch brings, and say what of it is new, what
 is missing now, what is missing no more. A stream whose ids just go on costs no query and no object a
 row; everything else goes through the pure `StreamLedger` and `TimedLedger`.
+
+Where all streams just go on, as seen from what the sink itself wrote last, not even a look is needed: one
+statement locks and moves their rows if they still are what they are taken for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,8 +59,14 @@ class StreamPlan(msgspec.Struct, frozen=True):
 Plan = Mapping[StreamKey, StreamPlan]
 
 
+class LedgerOutdatedError(Exception):
+    """Streams are not where the sink left them, or somebody holds them: roll back, and look."""
+
+
 class BatchLedger:
     """Lifecycle: `lock`, then `plan` (again after rejections), then `store` with the last plan; all in one transaction.
+
+    Or `advance` alone, if it returns a plan.
 
     Args:
         cursor: In the transaction.
@@ -76,7 +85,8 @@ class BatchLedger:
         self._refusals = refusals(batch.records) if events else {}
         times = [event.time for event in events if event.event in INTERRUPTIONS]
         self.interrupted_at = cut(max([interrupted_at, *times]))
-        self._coverage: Mapping[StreamKey, Coverage] = {}
+        self.coverage: Mapping[StreamKey, Coverage] = {}
+        """As `lock` found it."""
         self._source = f"instance:{batch.instance}"
 
     def create(self, keys: Sequence[StreamKey]) -> None:
@@ -89,6 +99,32 @@ class BatchLedger:
         """Leave a stream out whose very name the database cannot hold; return what it would have brought."""
         return self.streams.pop(key)
 
+    def advance(self, known: Mapping[StreamKey, Coverage]) -> Plan | None:
+        """Plan and write everything at once, if all streams just go on from what is known (hot path).
+
+        Args:
+            known: What the sink wrote last.
+
+        Returns:
+            None if a stream must be looked at; nothing was done then.
+
+        Raises:
+            LedgerOutdatedError: What is known is not true, or may not be soon.
+        """
+        if self._refusals:
+            return None
+        plans: dict[StreamKey, StreamPlan] = {}
+        for key, records in self.streams.items():
+            coverage = known.get(key)
+            plan = None if coverage is None else self._plan_fast(records, coverage)
+            if plan is None:
+                return None
+            plans[key] = plan
+        steps = {key: (known[key], plan.coverage) for key, plan in plans.items()}
+        if steps and not store.advance_coverage(self._cursor, steps):
+            raise LedgerOutdatedError
+        return plans
+
     def lock(self) -> None:
         """Lock the streams, in an order that all writers share.
 
@@ -96,8 +132,8 @@ class BatchLedger:
             SinkUnavailableError: Somebody deleted a row that existed; opening again creates it.
         """
         keys = sorted({*self.streams, *self._refusals})
-        self._coverage = store.lock_coverage(self._cursor, keys) if keys else {}
-        if deleted := self.streams.keys() - self._coverage.keys():
+        self.coverage = store.lock_coverage(self._cursor, keys) if keys else {}
+        if deleted := self.streams.keys() - self.coverage.keys():
             message = f"coverage has lost {len(deleted)} streams since the sink was opened, e.g. {min(deleted)}"
             raise SinkUnavailableError(message)
 
@@ -107,12 +143,12 @@ class BatchLedger:
         slow: list[StreamRecords] = []
         for key, records in self.streams.items():
             careful = key in rejected or key in self._refusals
-            plan = None if careful else self._plan_fast(records, self._coverage[key])
+            plan = None if careful else self._plan_fast(records, self.coverage[key])
             if plan is None:
                 slow.append(records)
             else:
                 plans[key] = plan
-        absent = [key for key in self._refusals if key in self._coverage and key not in self.streams]
+        absent = [key for key in self._refusals if key in self.coverage and key not in self.streams]
         slow += map(StreamRecords.without_records, absent)
         if slow:
             plans |= self._plan_slow(slow, rejected)
@@ -120,7 +156,7 @@ class BatchLedger:
 
     def store(self, plans: Plan) -> None:
         """Write coverage and gaps."""
-        changed = {key: plan.coverage for key, plan in plans.items() if plan.coverage != self._coverage[key]}
+        changed = {key: plan.coverage for key, plan in plans.items() if plan.coverage != self.coverage[key]}
         store.update_coverage(self._cursor, changed)
         store.delete_unused_coverage(
             self._cursor, [key for key, plan in plans.items() if plan.coverage == Coverage() and plan.records.records]
@@ -140,7 +176,7 @@ class BatchLedger:
 
     def _plan_fast(self, records: StreamRecords, coverage: Coverage) -> StreamPlan | None:
         """Return the plan of a stream that just goes on; none if it must be looked at closely (hot path)."""
-        began, ended = records.records[0].receive_time, records.records[-1].receive_time
+        began, ended = cut(records.records[0].receive_time), cut(records.records[-1].receive_time)
         if records.has_ids:
             cover, run = coverage.cover, records.run()
             if run is None or (cover is not None and run[0] != cover.last + 1):
@@ -155,7 +191,7 @@ class BatchLedger:
         return StreamPlan(records, None, Coverage(mark=HighWater(keys[-1], first_time, ended)))
 
     def _plan_slow(self, slow: Sequence[StreamRecords], rejected: Rejections) -> Plan:
-        looks = [Look(records, self._coverage[records.key], rejected.get(records.key, frozenset())) for records in slow]
+        looks = [Look(records, self.coverage[records.key], rejected.get(records.key, frozenset())) for records in slow]
         wanted = {
             look.records.key: ids
             for look in looks

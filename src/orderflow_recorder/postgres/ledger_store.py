@@ -1,8 +1,8 @@
 """The ledger's rows: locked and loaded, and written back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -16,8 +16,11 @@ from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import GapCause, GapStatus
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres import ledger_queries as queries
+from orderflow_recorder.postgres.array_text import array_text
 from orderflow_recorder.postgres.copy_text import timestamp
 from orderflow_recorder.postgres.ledger_streams import StreamKey
+
+_MICROSECOND_NS: Final = 1000
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -32,6 +35,20 @@ class Coverage(msgspec.Struct, frozen=True):
         if self.cover is None:
             return Coverage(Cover(first, last, began, ended))
         return Coverage(Cover(self.cover.first, last, self.cover.first_time, ended))
+
+    @property
+    def newest(self) -> tuple[int | None, int | None, int]:
+        """Return the last id, the last key and when that was received (ns), as the row has them.
+
+        Raises:
+            ValueError: Nothing was recorded yet.
+        """
+        if self.cover is not None:
+            return self.cover.last, None, self.cover.last_time
+        if self.mark is not None:
+            return None, self.mark.key, self.mark.last_time
+        message = "expected what was recorded of a stream, received a stream without"
+        raise ValueError(message)
 
 
 class GapWrite(msgspec.Struct, frozen=True):
@@ -74,6 +91,31 @@ def update_coverage(cursor: psycopg.Cursor[Any], rows: dict[StreamKey, Coverage]
     """Write rows that are locked."""
     if rows:
         cursor.execute(queries.UPDATE_COVERAGE, _rows([_ends(key, row) for key, row in rows.items()]))
+
+
+def advance_coverage(cursor: psycopg.Cursor[Any], steps: Mapping[StreamKey, tuple[Coverage, Coverage]]) -> bool:
+    """Write rows that nobody has locked, if they are as expected; waits for nobody.
+
+    Args:
+        cursor: In the transaction.
+        steps: Of each stream the row as it is expected to be, and what it becomes; its begin stays.
+
+    Returns:
+        False if one of them is not as expected, or held: then others may be written and locked, in no order.
+    """
+    known = [before.newest for before, _ in steps.values()]
+    newest = [after.newest for _, after in steps.values()]
+    parameters = {
+        "markets": array_text([market for market, _, _ in steps]),
+        "symbols": array_text([symbol for _, symbol, _ in steps]),
+        "streams": array_text([stream for _, _, stream in steps]),
+        "known_ids": array_text([last_id for last_id, _, _ in known]),
+        "known_keys": array_text([last_key for _, last_key, _ in known]),
+        "ids": array_text([last_id for last_id, _, _ in newest]),
+        "keys": array_text([last_key for _, last_key, _ in newest]),
+        "microseconds": array_text([time // _MICROSECOND_NS for _, _, time in newest]),
+    }
+    return cursor.execute(queries.ADVANCE_COVERAGE, parameters).rowcount == len(steps)
 
 
 def delete_unused_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> None:

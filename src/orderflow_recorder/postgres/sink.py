@@ -5,8 +5,11 @@ stored, nothing of that attempt remains and the batch is written the careful way
 it commits, nobody knows whether it did: `open` then returns the position that the database holds,
 and the loader reads on from there. So ``synchronous_commit`` is off: a commit that a crash of the
 server loses takes its position with it, and is read again.
+
+The sink remembers where it left each stream. As long as nobody else writes them, it does not ask again.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -29,14 +32,15 @@ from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.copy_text import LAYOUTS
 from orderflow_recorder.postgres.errors import ROW_ERRORS, sink_error
 from orderflow_recorder.postgres.fallback import copy_rows, insert_new
-from orderflow_recorder.postgres.ledger import BatchLedger, StreamPlan
+from orderflow_recorder.postgres.ledger import BatchLedger, LedgerOutdatedError, Plan, StreamPlan
 from orderflow_recorder.postgres.ledger_careful import write_carefully
-from orderflow_recorder.postgres.ledger_store import last_interruption
+from orderflow_recorder.postgres.ledger_store import Coverage, last_interruption
 from orderflow_recorder.postgres.ledger_streams import StreamKey
 from orderflow_recorder.postgres.prepared import prepared
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
 
 _NEEDS_CARE: Final = (*ROW_ERRORS, sqlstates.DeadlockDetected)
+_NOTHING: Final = Coverage()
 
 
 class PostgresSink:
@@ -62,7 +66,8 @@ class PostgresSink:
         self._address = redact_url(url)
         self._connection: psycopg.Connection[Any] | None = None
         self._interrupted_at = 0
-        self._created = set[StreamKey]()
+        self._known = dict[StreamKey, Coverage]()
+        self._alone = False  # nobody else has written to them, as of the last look
 
     def open(self, instance: str) -> Position:
         """Connect, check server and schema, and return where the journal must be read from.
@@ -122,7 +127,11 @@ class PostgresSink:
             raise SinkUnavailableError(message)
         try:
             try:
-                return self._write_straight(connection, batch)
+                try:
+                    return self._write_straight(connection, batch)
+                except LedgerOutdatedError:
+                    self._alone = False
+                    return self._write_straight(connection, batch)
             except _NEEDS_CARE:
                 return self._write_carefully(connection, batch)
         except psycopg.Error as error:
@@ -133,7 +142,7 @@ class PostgresSink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._created.clear()
+            self._forget_streams()
 
     def _write_straight(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         inserted = duplicates = 0
@@ -141,19 +150,15 @@ class PostgresSink:
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
             ledger = BatchLedger(cursor, batch, ready, interrupted_at=self._interrupted_at)
-            ledger.create([key for key in ledger.streams if key not in self._created])
-            ledger.lock()
-            plans = ledger.plan({})
-            reach(CrashPoint.BEFORE_LEDGER)
-            ledger.store(plans)
-            reach(CrashPoint.AFTER_LEDGER)
+            plans = self._account(ledger)
+            new = _new_rows(plans.values())
             for kind, layout in LAYOUTS.items():
-                rows, dropped = _rows(plans.values(), kind)
+                rows, dropped = new.get(kind, ([], 0))
                 rows += ledger.others.get(kind, ())
                 duplicates += dropped
                 if rows and kind is RecorderEvent and self._shard.count > 1:
-                    new = insert_new(cursor, layout, rows)  # the other parts write it, too
-                    inserted, duplicates = inserted + new, duplicates + len(rows) - new
+                    added = insert_new(cursor, layout, rows)  # the other parts write it, too
+                    inserted, duplicates = inserted + added, duplicates + len(rows) - added
                 elif rows:
                     reach(CrashPoint.BEFORE_COPY)
                     data = None if dropped else ready.encoded.get(kind)
@@ -167,8 +172,21 @@ class PostgresSink:
             reach(CrashPoint.BEFORE_COMMIT)
         reach(CrashPoint.AFTER_COMMIT)
         self._interrupted_at = ledger.interrupted_at
-        self._created.update(ledger.streams)
+        self._alone = all(self._known.get(key, found) == found for key, found in ledger.coverage.items())
+        self._known.update((key, plan.coverage) for key, plan in plans.items() if plan.coverage != _NOTHING)
         return WriteResult(inserted + changed, duplicates + len(instruments) - changed)
+
+    def _account(self, ledger: BatchLedger) -> Plan:
+        """Write the ledger of a batch, and return what is to become of its streams."""
+        reach(CrashPoint.BEFORE_LEDGER)
+        plans = ledger.advance(self._known) if self._alone else None
+        if plans is None:
+            ledger.create([key for key in ledger.streams if key not in self._known])
+            ledger.lock()
+            plans = ledger.plan({})
+            ledger.store(plans)
+        reach(CrashPoint.AFTER_LEDGER)
+        return plans
 
     def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         with connection.transaction(), connection.cursor() as cursor:
@@ -176,7 +194,12 @@ class PostgresSink:
             ledger = BatchLedger(cursor, batch, prepared(batch), interrupted_at=self._interrupted_at)
             result = write_carefully(connection, cursor, ledger)
         self._interrupted_at = ledger.interrupted_at
+        self._forget_streams()
         return result
+
+    def _forget_streams(self) -> None:
+        self._known.clear()
+        self._alone = False
 
     def _require_schema(self, connection: psycopg.Connection[Any]) -> None:
         state = schema_state(read_revision(connection))
@@ -195,14 +218,14 @@ class PostgresSink:
         reach(CrashPoint.AFTER_POSITION)
 
 
-def _rows(plans: Iterable[StreamPlan], table: type[msgspec.Struct]) -> tuple[list[Any], int]:
-    """Return the new rows of a table, and how many were there already."""
-    rows: list[Any] = []
-    dropped = 0
+def _new_rows(plans: Iterable[StreamPlan]) -> dict[type[msgspec.Struct], tuple[list[Any], int]]:
+    """Return the new rows of each table, and how many were there already."""
+    rows = defaultdict[type[msgspec.Struct], list[Any]](list)
+    dropped = defaultdict[type[msgspec.Struct], int](int)
     for plan in plans:
-        if plan.records.table is table:
-            new = plan.records.rows(plan.kept)
-            rows += new
-            if plan.kept is not None:
-                dropped += len(plan.records.rows()) - len(new)
-    return rows, dropped
+        records = plan.records
+        new = records.rows(plan.kept)
+        rows[records.table] += new
+        if plan.kept is not None:
+            dropped[records.table] += len(records.rows()) - len(new)
+    return {table: (found, dropped[table]) for table, found in rows.items()}
