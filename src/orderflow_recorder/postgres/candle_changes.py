@@ -13,7 +13,7 @@ import psycopg
 from orderflow_recorder.domain.streams import StreamKind
 from orderflow_recorder.postgres.array_text import array_text
 from orderflow_recorder.postgres.copy_text import timestamp
-from orderflow_recorder.postgres.ledger import Plan
+from orderflow_recorder.postgres.ledger_streams import Written
 
 MINUTE_NS: Final = 60 * 1_000_000_000
 _MICROSECOND_NS: Final = 1000
@@ -47,26 +47,27 @@ ON CONFLICT (market, symbol, stream, minute) DO UPDATE SET noted = DEFAULT
 """
 
 
-def note_changes(cursor: psycopg.Cursor[Any], plans: Plan) -> None:
+def note_changes(cursor: psycopg.Cursor[Any], written: Iterable[Written]) -> None:
     """Note which minutes before the marks a batch has written to, and mark streams that are new.
 
     Args:
         cursor: In the transaction that writes the rows; it holds the streams' locks.
-        plans: What is written.
+        written: What is written.
     """
-    trades = [(key, plan.records.rows(plan.kept)) for key, plan in plans.items() if plan.records.kind in _KINDS]
-    written = [(key, rows) for key, rows in trades if rows]
-    if not written:
+    trades = [(records.stream, records.rows(kept)) for records, kept in written if records.kind in _KINDS]
+    trades = [(stream, rows) for stream, rows in trades if rows]
+    if not trades:
         return
     wanted = {
-        "markets": array_text([market for (market, _, _), _ in written]),
-        "symbols": array_text([symbol for (_, symbol, _), _ in written]),
-        "streams": array_text([stream for (_, _, stream), _ in written]),
+        "markets": array_text([stream.market for stream, _ in trades]),
+        "symbols": array_text([stream.symbol for stream, _ in trades]),
+        "streams": array_text([stream.name for stream, _ in trades]),
         # In ids' order times mostly are, too, but nobody promises it.
-        "microseconds": array_text([min(map(_TRADE_TIME, rows)) // _MICROSECOND_NS for _, rows in written]),
+        "microseconds": array_text([min(map(_TRADE_TIME, rows)) // _MICROSECOND_NS for _, rows in trades]),
     }
     for place, mark in cursor.execute(_LATE, wanted).fetchall():
-        key, rows = written[place]
+        stream, rows = trades[place]
+        key = (stream.market, stream.symbol, stream.name)
         if mark is None:
             cursor.execute(_MARK, key)
         else:

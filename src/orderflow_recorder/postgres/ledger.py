@@ -19,7 +19,7 @@ import psycopg
 
 from orderflow_recorder.core.causes import INTERRUPTIONS, SUBSCRIPTIONS, Causes, PlacedEvent
 from orderflow_recorder.core.ledger import LedgerStep, StreamLedger
-from orderflow_recorder.core.timed_ledger import HighWater, Outage, TimedLedger
+from orderflow_recorder.core.timed_ledger import Outage, TimedLedger
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import no_source
@@ -28,7 +28,7 @@ from orderflow_recorder.ports.sink import Batch
 from orderflow_recorder.postgres import ledger_store as store
 from orderflow_recorder.postgres.ledger_look import Look, cut
 from orderflow_recorder.postgres.ledger_refusals import refusals
-from orderflow_recorder.postgres.ledger_store import Coverage, GapWrite
+from orderflow_recorder.postgres.ledger_store import Coverage, GapWrite, Newest
 from orderflow_recorder.postgres.ledger_streams import StreamKey, StreamRecords, places
 from orderflow_recorder.postgres.prepared import Prepared
 
@@ -66,7 +66,7 @@ class LedgerOutdatedError(Exception):
 class BatchLedger:
     """Lifecycle: `lock`, then `plan` (again after rejections), then `store` with the last plan; all in one transaction.
 
-    Or `advance` alone, if it returns a plan.
+    Or `advance` alone, if it does it.
 
     Args:
         cursor: In the transaction.
@@ -99,31 +99,30 @@ class BatchLedger:
         """Leave a stream out whose very name the database cannot hold; return what it would have brought."""
         return self.streams.pop(key)
 
-    def advance(self, known: Mapping[StreamKey, Coverage]) -> Plan | None:
-        """Plan and write everything at once, if all streams just go on from what is known (hot path).
+    def advance(self, known: Mapping[StreamKey, Newest]) -> Mapping[StreamKey, Newest] | None:
+        """Write everything at once, if all streams just go on from what is known; all records are new then (hot path).
 
         Args:
             known: What the sink wrote last.
 
         Returns:
-            None if a stream must be looked at; nothing was done then.
+            Where the streams stand now; none if one of them must be looked at, and nothing was done.
 
         Raises:
             LedgerOutdatedError: What is known is not true, or may not be soon.
         """
         if self._refusals:
             return None
-        plans: dict[StreamKey, StreamPlan] = {}
+        newest: dict[StreamKey, Newest] = {}
         for key, records in self.streams.items():
-            coverage = known.get(key)
-            plan = None if coverage is None else self._plan_fast(records, coverage)
-            if plan is None:
+            before = known.get(key)
+            after = None if before is None else self._goes_on(records, before)
+            if after is None:
                 return None
-            plans[key] = plan
-        steps = {key: (known[key], plan.coverage) for key, plan in plans.items()}
-        if steps and not store.advance_coverage(self._cursor, steps):
+            newest[key] = after
+        if newest and not store.advance_coverage(self._cursor, known, newest):
             raise LedgerOutdatedError
-        return plans
+        return newest
 
     def lock(self) -> None:
         """Lock the streams, in an order that all writers share.
@@ -175,20 +174,26 @@ class BatchLedger:
         store.write_outages(self._cursor, self._batch.instance, outages)
 
     def _plan_fast(self, records: StreamRecords, coverage: Coverage) -> StreamPlan | None:
-        """Return the plan of a stream that just goes on; none if it must be looked at closely (hot path)."""
-        began, ended = cut(records.records[0].receive_time), cut(records.records[-1].receive_time)
+        """Return the plan of a stream that just goes on; none if it must be looked at closely."""
+        newest = self._goes_on(records, coverage.newest)
+        if newest is None:
+            return None
+        first = records.ranges()[0][0] if records.has_ids and coverage.cover is None else 0
+        return StreamPlan(records, None, coverage.advanced(newest, first, cut(records.records[0].receive_time)))
+
+    def _goes_on(self, records: StreamRecords, before: Newest) -> Newest | None:
+        """Return how far a stream is recorded that just goes on; none if it does not (hot path)."""
+        last_id, last_key, last_time = before
+        ended = cut(records.records[-1].receive_time)
         if records.has_ids:
-            cover, run = coverage.cover, records.run()
-            if run is None or (cover is not None and run[0] != cover.last + 1):
-                return None
-            return StreamPlan(records, None, coverage.extended(run, began, ended))
-        mark, keys = coverage.mark, records.keys()
-        if mark is not None and (keys[0] <= mark.key or self.interrupted_at > mark.last_time):
+            run = records.run()
+            return None if run is None or (last_id is not None and run[0] != last_id + 1) else (run[1], None, ended)
+        keys = records.keys()
+        if last_key is not None and (keys[0] <= last_key or self.interrupted_at > last_time):
             return None
         if self._tells or any(left >= right for left, right in pairwise(keys)):
             return None
-        first_time = began if mark is None else mark.first_time
-        return StreamPlan(records, None, Coverage(mark=HighWater(keys[-1], first_time, ended)))
+        return None, keys[-1], ended
 
     def _plan_slow(self, slow: Sequence[StreamRecords], rejected: Rejections) -> Plan:
         looks = [Look(records, self.coverage[records.key], rejected.get(records.key, frozenset())) for records in slow]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import psycopg
@@ -20,6 +20,9 @@ from orderflow_recorder.postgres.array_text import array_text
 from orderflow_recorder.postgres.copy_text import timestamp
 from orderflow_recorder.postgres.ledger_streams import StreamKey
 
+Newest: TypeAlias = tuple[int | None, int | None, int]
+"""How far a stream is recorded: its last id, or last key, and when that was received (ns, cut to µs)."""
+
 _MICROSECOND_NS: Final = 1000
 
 
@@ -29,26 +32,28 @@ class Coverage(msgspec.Struct, frozen=True):
     cover: Cover | None = None
     mark: HighWater | None = None
 
-    def extended(self, run: tuple[int, int], began: int, ended: int) -> "Coverage":
-        """Return it with ids that begin right after it, received from ``began`` to ``ended`` (ns)."""
-        first, last = run
-        if self.cover is None:
-            return Coverage(Cover(first, last, began, ended))
-        return Coverage(Cover(self.cover.first, last, self.cover.first_time, ended))
-
     @property
-    def newest(self) -> tuple[int | None, int | None, int]:
-        """Return the last id, the last key and when that was received (ns), as the row has them.
-
-        Raises:
-            ValueError: Nothing was recorded yet.
-        """
+    def newest(self) -> Newest:
+        """Return how far the stream is recorded."""
         if self.cover is not None:
             return self.cover.last, None, self.cover.last_time
-        if self.mark is not None:
-            return None, self.mark.key, self.mark.last_time
-        message = "expected what was recorded of a stream, received a stream without"
-        raise ValueError(message)
+        return (None, None, 0) if self.mark is None else (None, self.mark.key, self.mark.last_time)
+
+    def advanced(self, newest: Newest, first: int, began: int) -> "Coverage":
+        """Return it with what goes on to ``newest``.
+
+        Args:
+            newest: Where it ends.
+            first: First id of it; counts if nothing was recorded yet, as does ``began``.
+            began: When that was received, ns.
+        """
+        last_id, last_key, ended = newest
+        if last_id is not None:
+            cover = self.cover or Cover(first, first, began, began)
+            return Coverage(Cover(cover.first, last_id, cover.first_time, ended))
+        if last_key is not None:
+            return Coverage(mark=HighWater(last_key, began if self.mark is None else self.mark.first_time, ended))
+        return self
 
 
 class GapWrite(msgspec.Struct, frozen=True):
@@ -93,29 +98,31 @@ def update_coverage(cursor: psycopg.Cursor[Any], rows: dict[StreamKey, Coverage]
         cursor.execute(queries.UPDATE_COVERAGE, _rows([_ends(key, row) for key, row in rows.items()]))
 
 
-def advance_coverage(cursor: psycopg.Cursor[Any], steps: Mapping[StreamKey, tuple[Coverage, Coverage]]) -> bool:
+def advance_coverage(
+    cursor: psycopg.Cursor[Any], known: Mapping[StreamKey, Newest], newest: Mapping[StreamKey, Newest]
+) -> bool:
     """Write rows that nobody has locked, if they are as expected; waits for nobody.
 
     Args:
         cursor: In the transaction.
-        steps: Of each stream the row as it is expected to be, and what it becomes; its begin stays.
+        known: What is expected, of these streams and others.
+        newest: What becomes of it.
 
     Returns:
         False if one of them is not as expected, or held: then others may be written and locked, in no order.
     """
-    known = [before.newest for before, _ in steps.values()]
-    newest = [after.newest for _, after in steps.values()]
+    before = [known[key] for key in newest]
     parameters = {
-        "markets": array_text([market for market, _, _ in steps]),
-        "symbols": array_text([symbol for _, symbol, _ in steps]),
-        "streams": array_text([stream for _, _, stream in steps]),
-        "known_ids": array_text([last_id for last_id, _, _ in known]),
-        "known_keys": array_text([last_key for _, last_key, _ in known]),
-        "ids": array_text([last_id for last_id, _, _ in newest]),
-        "keys": array_text([last_key for _, last_key, _ in newest]),
-        "microseconds": array_text([time // _MICROSECOND_NS for _, _, time in newest]),
+        "markets": array_text([market for market, _, _ in newest]),
+        "symbols": array_text([symbol for _, symbol, _ in newest]),
+        "streams": array_text([stream for _, _, stream in newest]),
+        "known_ids": array_text([last_id for last_id, _, _ in before]),
+        "known_keys": array_text([last_key for _, last_key, _ in before]),
+        "ids": array_text([last_id for last_id, _, _ in newest.values()]),
+        "keys": array_text([last_key for _, last_key, _ in newest.values()]),
+        "microseconds": array_text([time // _MICROSECOND_NS for _, _, time in newest.values()]),
     }
-    return cursor.execute(queries.ADVANCE_COVERAGE, parameters).rowcount == len(steps)
+    return cursor.execute(queries.ADVANCE_COVERAGE, parameters).rowcount == len(newest)
 
 
 def delete_unused_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> None:

@@ -120,6 +120,10 @@ class StreamRecords(msgspec.Struct, frozen=True):
                 return [one.event_time for one in self.records]
 
 
+Written: TypeAlias = tuple[StreamRecords, Sequence[int] | None]
+"""What is written of a stream: its records, and which of them (by their place); none for all."""
+
+
 def by_stream(
     records: Sequence[Record],
 ) -> tuple[dict[StreamKey, StreamRecords], defaultdict[type[msgspec.Struct], list[Any]]]:

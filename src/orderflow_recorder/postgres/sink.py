@@ -10,7 +10,7 @@ The sink remembers where it left each stream. As long as nobody else writes them
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -32,10 +32,10 @@ from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.copy_text import LAYOUTS
 from orderflow_recorder.postgres.errors import ROW_ERRORS, sink_error
 from orderflow_recorder.postgres.fallback import copy_rows, insert_new
-from orderflow_recorder.postgres.ledger import BatchLedger, LedgerOutdatedError, Plan, StreamPlan
+from orderflow_recorder.postgres.ledger import BatchLedger, LedgerOutdatedError
 from orderflow_recorder.postgres.ledger_careful import write_carefully
-from orderflow_recorder.postgres.ledger_store import Coverage, last_interruption
-from orderflow_recorder.postgres.ledger_streams import StreamKey
+from orderflow_recorder.postgres.ledger_store import Coverage, Newest, last_interruption
+from orderflow_recorder.postgres.ledger_streams import StreamKey, Written
 from orderflow_recorder.postgres.prepared import prepared
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
 
@@ -66,7 +66,7 @@ class PostgresSink:
         self._address = redact_url(url)
         self._connection: psycopg.Connection[Any] | None = None
         self._interrupted_at = 0
-        self._known = dict[StreamKey, Coverage]()
+        self._known = dict[StreamKey, Newest]()
         self._alone = False  # nobody else has written to them, as of the last look
 
     def open(self, instance: str) -> Position:
@@ -150,43 +150,45 @@ class PostgresSink:
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
             ledger = BatchLedger(cursor, batch, ready, interrupted_at=self._interrupted_at)
-            plans = self._account(ledger)
-            new = _new_rows(plans.values())
+            newest, written = self._account(ledger)
+            everything = all(kept is None for _, kept in written)
+            new, known = (ready.rows, 0) if everything else _new_rows(written, ledger.others)
             for kind, layout in LAYOUTS.items():
-                rows, dropped = new.get(kind, ([], 0))
-                rows += ledger.others.get(kind, ())
-                duplicates += dropped
+                rows = new.get(kind, ())
                 if rows and kind is RecorderEvent and self._shard.count > 1:
                     added = insert_new(cursor, layout, rows)  # the other parts write it, too
                     inserted, duplicates = inserted + added, duplicates + len(rows) - added
                 elif rows:
                     reach(CrashPoint.BEFORE_COPY)
-                    data = None if dropped else ready.encoded.get(kind)
+                    data = ready.encoded.get(kind) if everything else None
                     copy_rows(cursor, sql.Identifier("public", layout.table), layout, data or layout.encode(rows))
                     reach(CrashPoint.AFTER_COPY)
                     inserted += len(rows)
             instruments = ledger.others.get(Instrument, ())
             changed = upsert_instruments(cursor, instruments)
             record_runs(cursor, ledger.others.get(RecorderEvent, ()))
-            note_changes(cursor, plans)
+            note_changes(cursor, written)
             reach(CrashPoint.BEFORE_COMMIT)
         reach(CrashPoint.AFTER_COMMIT)
         self._interrupted_at = ledger.interrupted_at
-        self._alone = all(self._known.get(key, found) == found for key, found in ledger.coverage.items())
-        self._known.update((key, plan.coverage) for key, plan in plans.items() if plan.coverage != _NOTHING)
-        return WriteResult(inserted + changed, duplicates + len(instruments) - changed)
+        self._alone = all(self._known.get(key, found.newest) == found.newest for key, found in ledger.coverage.items())
+        self._known.update(newest)
+        return WriteResult(inserted + changed, duplicates + known + len(instruments) - changed)
 
-    def _account(self, ledger: BatchLedger) -> Plan:
-        """Write the ledger of a batch, and return what is to become of its streams."""
+    def _account(self, ledger: BatchLedger) -> tuple[Mapping[StreamKey, Newest], Sequence[Written]]:
+        """Write the ledger of a batch; return where its streams stand now, and what to write of them."""
         reach(CrashPoint.BEFORE_LEDGER)
-        plans = ledger.advance(self._known) if self._alone else None
-        if plans is None:
+        newest = ledger.advance(self._known) if self._alone else None
+        written: Sequence[Written] = [(records, None) for records in ledger.streams.values()]
+        if newest is None:
             ledger.create([key for key in ledger.streams if key not in self._known])
             ledger.lock()
             plans = ledger.plan({})
             ledger.store(plans)
+            newest = {key: plan.coverage.newest for key, plan in plans.items() if plan.coverage != _NOTHING}
+            written = [(plan.records, plan.kept) for plan in plans.values()]
         reach(CrashPoint.AFTER_LEDGER)
-        return plans
+        return newest, written
 
     def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         with connection.transaction(), connection.cursor() as cursor:
@@ -218,14 +220,16 @@ class PostgresSink:
         reach(CrashPoint.AFTER_POSITION)
 
 
-def _new_rows(plans: Iterable[StreamPlan]) -> dict[type[msgspec.Struct], tuple[list[Any], int]]:
+def _new_rows(
+    written: Iterable[Written], others: Mapping[type[msgspec.Struct], Sequence[Any]]
+) -> tuple[Mapping[type[msgspec.Struct], Sequence[Any]], int]:
     """Return the new rows of each table, and how many were there already."""
     rows = defaultdict[type[msgspec.Struct], list[Any]](list)
-    dropped = defaultdict[type[msgspec.Struct], int](int)
-    for plan in plans:
-        records = plan.records
-        new = records.rows(plan.kept)
+    known = 0
+    for records, kept in written:
+        new = records.rows(kept)
         rows[records.table] += new
-        if plan.kept is not None:
-            dropped[records.table] += len(records.rows()) - len(new)
-    return {table: (found, dropped[table]) for table, found in rows.items()}
+        known += len(records.rows()) - len(new)
+    for kind, more in others.items():
+        rows[kind] += more
+    return rows, known
