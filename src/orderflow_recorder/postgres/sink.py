@@ -24,6 +24,7 @@ from orderflow_recorder.domain.errors import SchemaMismatchError, SinkUnavailabl
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Instrument
+from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.crashpoint import CrashPoint, reach
 from orderflow_recorder.ports.sink import Batch, WriteResult
 from orderflow_recorder.postgres.candle_changes import note_changes
@@ -68,6 +69,7 @@ class PostgresSink:
         self._interrupted_at = 0
         self._known = dict[StreamKey, Newest]()
         self._alone = False  # nobody else has written to them, as of the last look
+        self._marked = set[Stream]()
 
     def open(self, instance: str) -> Position:
         """Connect, check server and schema, and return where the journal must be read from.
@@ -167,12 +169,13 @@ class PostgresSink:
             instruments = ledger.others.get(Instrument, ())
             changed = upsert_instruments(cursor, instruments)
             record_runs(cursor, ledger.others.get(RecorderEvent, ()))
-            note_changes(cursor, written)
+            marked = note_changes(cursor, written, self._marked)
             reach(CrashPoint.BEFORE_COMMIT)
         reach(CrashPoint.AFTER_COMMIT)
         self._interrupted_at = ledger.interrupted_at
         self._alone = all(self._known.get(key, found.newest) == found.newest for key, found in ledger.coverage.items())
         self._known.update(newest)
+        self._marked.update(marked)
         return WriteResult(inserted + changed, duplicates + known + len(instruments) - changed)
 
     def _account(self, ledger: BatchLedger) -> tuple[Mapping[StreamKey, Newest], Sequence[Written]]:
@@ -201,6 +204,7 @@ class PostgresSink:
 
     def _forget_streams(self) -> None:
         self._known.clear()
+        self._marked.clear()
         self._alone = False
 
     def _require_schema(self, connection: psycopg.Connection[Any]) -> None:
