@@ -3,7 +3,7 @@
 While one batch is written, the next one is read and parsed; no more than these two are in memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import wait as wait_for
 from functools import partial
 from math import inf
@@ -17,10 +17,9 @@ from orderflow_recorder.core.batching import BatchPolicy
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
-from orderflow_recorder.domain.records import Record
 from orderflow_recorder.loader.blocks import entry_of, first_lines, parse_block
 from orderflow_recorder.loader.books import LocalBooks
-from orderflow_recorder.loader.flight import Flight, Start, Times
+from orderflow_recorder.loader.flight import Flight, Start, Times, unwritten
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.loader.pending import PendingBatch
@@ -173,17 +172,12 @@ class Loader:
 
     def _take(self, block: JournalBlock, reader: JournalReader, now: float) -> None:
         for parsed in parse_block(block, self._parser, reader):
-            own = self._books.take_all(parsed.records, self._unwritten())
+            own = self._books.take_all(parsed.records, unwritten(self._flight, self._pending))
             self._pending.add(parsed, now)
             for record in own:
                 self._pending.add_own(record, now)
             if self._pending.is_due(now):
                 self._write(reader)
-
-    def _unwritten(self) -> Sequence[Record]:
-        """Return what the database does not have, or may just be getting."""
-        records = self._pending.records
-        return records if self._flight is None else [*self._flight.pending.records, *records]
 
     def _write(self, reader: JournalReader) -> None:
         """Send the pending batch on its way, once the one before it has arrived."""
@@ -289,7 +283,7 @@ class Loader:
         if self._observed_at is not None and now - self._observed_at < _OBSERVE_EVERY_S:
             return
         self._observed_at = now
-        self._books.rest()
+        self._books.rest()  # where snapshots keep coming, a connection serves those of a second
         lag_bytes = reader.lag_bytes() + self._pending.bytes
         age_s = (self._clock.now_ns() - self._last_written_ns) / _NS_PER_S
         behind = lag_bytes > 0 and self._last_written_ns > 0
