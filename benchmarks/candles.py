@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -18,11 +19,12 @@ from orderflow_recorder.app.candles import refresh_candles
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Record, Trade
+from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.sink import Batch
 from orderflow_recorder.postgres import schema
 from orderflow_recorder.postgres.candle_changes import note_changes
 from orderflow_recorder.postgres.connection import connect
-from orderflow_recorder.postgres.ledger import Plan
+from orderflow_recorder.postgres.ledger_streams import Written
 from orderflow_recorder.postgres.sink import PostgresSink
 from tests.support.database import new_database, server
 
@@ -47,11 +49,14 @@ class Timed:
         """Begin with nothing."""
         self.taken: list[float] = []
 
-    def __call__(self, cursor: psycopg.Cursor[Any], plans: Plan) -> None:
+    def __call__(
+        self, cursor: psycopg.Cursor[Any], written: Sequence[Written], marked: AbstractSet[Stream]
+    ) -> list[Stream]:
         """Do it, timed."""
         began = _worked_ms(cursor.connection)
-        note_changes(cursor, plans)
+        streams = note_changes(cursor, written, marked)
         self.taken.append(_worked_ms(cursor.connection) - began)
+        return streams
 
 
 def _worked_ms(connection: psycopg.Connection[Any]) -> float:

@@ -1,5 +1,6 @@
 """The request budget against a list of everything ever sent."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +60,11 @@ def test_a_request_waits_only_where_it_must(requests: list[tuple[int, float]]) -
             assert in_window + weight > LIMIT
         else:
             sent.append((now, weight))
+
+
+def test_requests_are_spread_where_the_window_cannot_hold_them_all() -> None:
+    budget = RequestBudget(100, window_s=60.0, now=0.0)
+    assert budget.reserve(40, 0.0) == 0.0
+    assert budget.spacing(20, 3, 1.0) == 0.0
+    assert budget.spacing(20, 4, 1.0) == pytest.approx(0.9 * 60 * 20 / 100)
+    assert budget.spacing(20, 4, 60.0) == 0.0, "what was sent is out of the window"

@@ -19,6 +19,7 @@ class FakeVenue:
         self.asked: list[str] = []
         self.latest: dict[str, int | None] = {}
         self.error: VenueError | None = None
+        self.spacing_s = 0.0
 
     async def snapshot(self, symbol: str) -> RestAnswer:
         """Answer the next snapshot prepared for ``symbol``."""
@@ -27,6 +28,10 @@ class FakeVenue:
         if isinstance(answer, VenueError):
             raise answer
         return self._answer("depth", symbol, b"%d" % answer)
+
+    def snapshot_spacing_s(self, wanted: int) -> float:
+        """Answer what the test set, where more than one is wanted."""
+        return self.spacing_s if wanted > 1 else 0.0
 
     async def exchange_info(self) -> RestAnswer:
         """Answer the list of symbols."""

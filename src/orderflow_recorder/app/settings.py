@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     ws_max_session_s: Annotated[float, Field(ge=1, le=86_100)] = 82_800
     ws_first_frame_s: Seconds = 30
     ws_stall_s: Seconds = 15
-    ws_streams_per_socket: Annotated[int, Field(ge=1, le=1024)] = 200
+    ws_streams_per_socket: Annotated[int, Field(ge=1, le=1024)] = 500
     snapshot_refresh_s: Annotated[float, Field(ge=1)] = 3600
     insecure_tls: bool = False
 

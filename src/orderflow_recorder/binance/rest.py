@@ -106,6 +106,10 @@ class BinanceVenue:
         params = {"symbol": symbol, "limit": str(self._endpoints.snapshot_levels)}
         return await self._get("depth", params, weight=self._endpoints.snapshot_weight)
 
+    def snapshot_spacing_s(self, wanted: int) -> float:
+        """Return how many seconds to leave between snapshots when so many are wanted; 0 if all may be had now."""
+        return self._budget.spacing(self._endpoints.snapshot_weight, wanted, self._clock.monotonic())
+
     async def exchange_info(self) -> RestAnswer:
         """Return the market's symbols."""
         return await self._get("exchangeInfo", {}, weight=self._endpoints.exchange_info_weight)

@@ -2,7 +2,8 @@
 
 Only ids pass through here; the levels are in the journal. A snapshot is journaled before the
 machine hears of it. Requests wait in one queue, books that lost their epoch before the planned
-refresh of healthy ones, so that a cold start of hundreds of books and one gap share the budget.
+refresh of healthy ones, so that a cold start of hundreds of books and one gap share the budget. Where the budget does
+not suffice for all of them, they are spread evenly: a minute's weight spent in seconds would bring the loader behind.
 """
 
 import asyncio
@@ -79,6 +80,7 @@ class BookKeeper:
         self._books: dict[str, Book] = {}
         self._wanted: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
         self._order = 0
+        self._next_turn = clock.monotonic()
         self._delayed: set[asyncio.Task[None]] = set()
         self._log = logger.bind(market=str(market))
 
@@ -165,7 +167,17 @@ class BookKeeper:
             _, _, wire = await self._wanted.get()
             book = self._books.get(wire)
             if book is not None:
+                await self._take_turn()
                 await self._fetch(wire, book)
+
+    async def _take_turn(self) -> None:
+        """Wait where more snapshots are wanted than may be had now; each keeps sockets, loader and database busy."""
+        now = self._clock.monotonic()
+        turn = max(now, self._next_turn)
+        wanted = 1 + self._wanted.qsize() + len(self._delayed)
+        self._next_turn = turn + self._venue.snapshot_spacing_s(wanted)
+        if turn > now:
+            await self._clock.sleep(turn - now)
 
     async def _fetch(self, wire: str, book: Book) -> None:
         if book.attempt:

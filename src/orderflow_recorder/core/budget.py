@@ -11,6 +11,9 @@ from typing import Final
 SHORTEST_WAIT_S: Final = 0.001
 """A wait is never shorter, so that rounding cannot make a caller spin on the spot."""
 
+_SPREAD: Final = 0.9
+"""Of the window; the rest makes up for requests that are late, so that no weight goes unused."""
+
 
 class RequestBudget:
     """Weight sent in the last window, and when there is room for more."""
@@ -73,6 +76,18 @@ class RequestBudget:
             return max(free_at - now, SHORTEST_WAIT_S)
         self._book(weight, now)
         return 0.0
+
+    def spacing(self, weight: int, requests: int, now: float) -> float:
+        """Return how many seconds to leave between so many requests of ``weight``.
+
+        Returns:
+            0.0 where the window has room for all of them; else what spreads a window's worth over the window, nearly:
+            in a row, they would come all at once again whenever the window frees them.
+        """
+        self._forget(now)
+        if self._used + weight * requests <= self._limit:
+            return 0.0
+        return _SPREAD * self._window_s * weight / self._limit
 
     def on_used_weight(self, used: int, now: float) -> None:
         """Learn the venue's own count; if it is higher than ours can be, a stranger spends from this address.

@@ -6,7 +6,7 @@ up again where the database says it stood.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from heapq import merge
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ class LocalBooks:
     """One book a market and symbol.
 
     Lifecycle: `forget` whenever the sink is opened, `take_all` (or `take`) of every record in journal order, `rest`
-    after each batch that was written.
+    now and then.
     """
 
     def __init__(self, source: BookSource, *, top_levels: int, pace: Pace = _PACE) -> None:
@@ -56,18 +56,15 @@ class LocalBooks:
         """Keep no connection where nothing is asked."""
         self._source.close()
 
-    def take_all(
-        self, records: Sequence[Record], pending: Sequence[Record], settle: Callable[[], None]
-    ) -> Sequence[BookSnapshot | BookTop]:
+    def take_all(self, records: Sequence[Record], pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
         """Return what follows from records, book by book: a book is in the processor's memory then, not only its head.
 
         Args:
             records: The next ones of the journal.
-            pending: Those before them that are in the batch at hand.
-            settle: Called before the database is asked: what is neither must be there.
+            pending: Those before them that the database may not have yet.
 
         Raises:
-            SinkUnavailableError: As `take`, or from ``settle``.
+            SinkUnavailableError: As `take`.
         """
         of_books: defaultdict[_Key, list[Any]] = defaultdict(list)
         snapshots = set[_Key]()
@@ -82,11 +79,10 @@ class LocalBooks:
             begin = 0
             for place, record in enumerate(of_book if key in snapshots else ()):
                 if type(record) is BookSnapshot:
-                    own += self._take_diffs(key, of_book[begin:place], settle)
-                    settle()
+                    own += self._take_diffs(key, of_book[begin:place])
                     own += self.take(record, (*pending, *of_book[:place]))
                     begin = place + 1
-            own += self._take_diffs(key, of_book[begin:], settle)
+            own += self._take_diffs(key, of_book[begin:])
         return own
 
     def take(self, record: Record, pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
@@ -94,7 +90,8 @@ class LocalBooks:
 
         Args:
             record: The next one of the journal; those that say nothing of a full book follow to nothing.
-            pending: The records that the database does not have yet, in journal order.
+            pending: The records that the database may not have yet, in journal order; one that it has meanwhile is
+                stale when it comes again.
 
         Raises:
             SinkUnavailableError: The book must be taken up again, and the database is away.
@@ -113,13 +110,10 @@ class LocalBooks:
             self._drop(key)
         return ()
 
-    def _take_diffs(
-        self, key: _Key, diffs: Sequence[DepthDiff], settle: Callable[[], None]
-    ) -> list[BookSnapshot | BookTop]:
+    def _take_diffs(self, key: _Key, diffs: Sequence[DepthDiff]) -> list[BookSnapshot | BookTop]:
         """Return what follows from diffs for their book (hot path)."""
         own: list[BookSnapshot | BookTop] = []
         if diffs and key not in self._books:
-            settle()
             own += self.take(diffs[0], ())
             diffs = diffs[1:]
         if not diffs:

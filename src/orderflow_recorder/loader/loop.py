@@ -19,7 +19,7 @@ from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.loader.blocks import entry_of, first_lines, parse_block
 from orderflow_recorder.loader.books import LocalBooks
-from orderflow_recorder.loader.flight import Flight, Start, Times
+from orderflow_recorder.loader.flight import Flight, Start, Times, unwritten
 from orderflow_recorder.loader.health import LoaderHealth
 from orderflow_recorder.loader.parsing import TolerantParser
 from orderflow_recorder.loader.pending import PendingBatch
@@ -172,8 +172,7 @@ class Loader:
 
     def _take(self, block: JournalBlock, reader: JournalReader, now: float) -> None:
         for parsed in parse_block(block, self._parser, reader):
-            # What books ask is in the database once the batch under way is, but for what is pending.
-            own = self._books.take_all(parsed.records, self._pending.records, partial(self._settle, reader))
+            own = self._books.take_all(parsed.records, unwritten(self._flight, self._pending))
             self._pending.add(parsed, now)
             for record in own:
                 self._pending.add_own(record, now)
@@ -207,7 +206,6 @@ class Loader:
             return
         flight, self._flight = self._flight, None
         result, written = flight.future.result(), flight.pending
-        self._books.rest()
         self._backoff.reset()
         self._last_written_ns = written.last_time or self._last_written_ns
         self._refused = self._events_for(result, written, reader)
@@ -287,6 +285,7 @@ class Loader:
         if self._observed_at is not None and now - self._observed_at < _OBSERVE_EVERY_S:
             return
         self._observed_at = now
+        self._books.rest()  # where snapshots keep coming, a connection serves those of a second
         pending = self._pending
         lag_bytes = reader.lag_bytes() + pending.bytes
         age_s = (self._clock.now_ns() - self._last_written_ns) / _NS_PER_S

@@ -42,6 +42,10 @@ class Venue(Protocol):
         """Return the deepest book the market gives (spot 5000, futures 1000 levels)."""
         ...
 
+    def snapshot_spacing_s(self, wanted: int) -> float:
+        """Return how many seconds to leave between snapshots when so many are wanted; 0 if all may be had now."""
+        ...
+
     async def exchange_info(self) -> RestAnswer:
         """Return the market's symbols."""
         ...

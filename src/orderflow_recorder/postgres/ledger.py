@@ -3,6 +3,9 @@
 Lock the streams' ``coverage`` rows, look at what the batch brings, and say what of it is new, what
 is missing now, what is missing no more. A stream whose ids just go on costs no query and no object a
 row; everything else goes through the pure `StreamLedger` and `TimedLedger`.
+
+Where all streams just go on, as seen from what the sink itself wrote last, not even a look is needed: one
+statement locks and moves their rows if they still are what they are taken for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +19,7 @@ import psycopg
 
 from orderflow_recorder.core.causes import INTERRUPTIONS, SUBSCRIPTIONS, Causes, PlacedEvent
 from orderflow_recorder.core.ledger import LedgerStep, StreamLedger
-from orderflow_recorder.core.timed_ledger import HighWater, Outage, TimedLedger
+from orderflow_recorder.core.timed_ledger import Outage, TimedLedger
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import no_source
@@ -25,7 +28,7 @@ from orderflow_recorder.ports.sink import Batch
 from orderflow_recorder.postgres import ledger_store as store
 from orderflow_recorder.postgres.ledger_look import Look, cut
 from orderflow_recorder.postgres.ledger_refusals import refusals
-from orderflow_recorder.postgres.ledger_store import Coverage, GapWrite
+from orderflow_recorder.postgres.ledger_store import Coverage, GapWrite, Newest
 from orderflow_recorder.postgres.ledger_streams import StreamKey, StreamRecords, places
 from orderflow_recorder.postgres.prepared import Prepared
 
@@ -56,8 +59,14 @@ class StreamPlan(msgspec.Struct, frozen=True):
 Plan = Mapping[StreamKey, StreamPlan]
 
 
+class LedgerOutdatedError(Exception):
+    """Streams are not where the sink left them, or somebody holds them: roll back, and look."""
+
+
 class BatchLedger:
     """Lifecycle: `lock`, then `plan` (again after rejections), then `store` with the last plan; all in one transaction.
+
+    Or `advance` alone, if it does it.
 
     Args:
         cursor: In the transaction.
@@ -76,7 +85,8 @@ class BatchLedger:
         self._refusals = refusals(batch.records) if events else {}
         times = [event.time for event in events if event.event in INTERRUPTIONS]
         self.interrupted_at = cut(max([interrupted_at, *times]))
-        self._coverage: Mapping[StreamKey, Coverage] = {}
+        self.coverage: Mapping[StreamKey, Coverage] = {}
+        """As `lock` found it."""
         self._source = f"instance:{batch.instance}"
 
     def create(self, keys: Sequence[StreamKey]) -> None:
@@ -89,6 +99,31 @@ class BatchLedger:
         """Leave a stream out whose very name the database cannot hold; return what it would have brought."""
         return self.streams.pop(key)
 
+    def advance(self, known: Mapping[StreamKey, Newest]) -> Mapping[StreamKey, Newest] | None:
+        """Write everything at once, if all streams just go on from what is known; all records are new then (hot path).
+
+        Args:
+            known: What the sink wrote last.
+
+        Returns:
+            Where the streams stand now; none if one of them must be looked at, and nothing was done.
+
+        Raises:
+            LedgerOutdatedError: What is known is not true, or may not be soon.
+        """
+        if self._refusals:
+            return None
+        newest: dict[StreamKey, Newest] = {}
+        for key, records in self.streams.items():
+            before = known.get(key)
+            after = None if before is None else self._goes_on(records, before)
+            if after is None:
+                return None
+            newest[key] = after
+        if newest and not store.advance_coverage(self._cursor, known, newest):
+            raise LedgerOutdatedError
+        return newest
+
     def lock(self) -> None:
         """Lock the streams, in an order that all writers share.
 
@@ -96,8 +131,8 @@ class BatchLedger:
             SinkUnavailableError: Somebody deleted a row that existed; opening again creates it.
         """
         keys = sorted({*self.streams, *self._refusals})
-        self._coverage = store.lock_coverage(self._cursor, keys) if keys else {}
-        if deleted := self.streams.keys() - self._coverage.keys():
+        self.coverage = store.lock_coverage(self._cursor, keys) if keys else {}
+        if deleted := self.streams.keys() - self.coverage.keys():
             message = f"coverage has lost {len(deleted)} streams since the sink was opened, e.g. {min(deleted)}"
             raise SinkUnavailableError(message)
 
@@ -107,12 +142,12 @@ class BatchLedger:
         slow: list[StreamRecords] = []
         for key, records in self.streams.items():
             careful = key in rejected or key in self._refusals
-            plan = None if careful else self._plan_fast(records, self._coverage[key])
+            plan = None if careful else self._plan_fast(records, self.coverage[key])
             if plan is None:
                 slow.append(records)
             else:
                 plans[key] = plan
-        absent = [key for key in self._refusals if key in self._coverage and key not in self.streams]
+        absent = [key for key in self._refusals if key in self.coverage and key not in self.streams]
         slow += map(StreamRecords.without_records, absent)
         if slow:
             plans |= self._plan_slow(slow, rejected)
@@ -120,7 +155,7 @@ class BatchLedger:
 
     def store(self, plans: Plan) -> None:
         """Write coverage and gaps."""
-        changed = {key: plan.coverage for key, plan in plans.items() if plan.coverage != self._coverage[key]}
+        changed = {key: plan.coverage for key, plan in plans.items() if plan.coverage != self.coverage[key]}
         store.update_coverage(self._cursor, changed)
         store.delete_unused_coverage(
             self._cursor, [key for key, plan in plans.items() if plan.coverage == Coverage() and plan.records.records]
@@ -139,23 +174,29 @@ class BatchLedger:
         store.write_outages(self._cursor, self._batch.instance, outages)
 
     def _plan_fast(self, records: StreamRecords, coverage: Coverage) -> StreamPlan | None:
-        """Return the plan of a stream that just goes on; none if it must be looked at closely (hot path)."""
-        began, ended = records.records[0].receive_time, records.records[-1].receive_time
+        """Return the plan of a stream that just goes on; none if it must be looked at closely."""
+        newest = self._goes_on(records, coverage.newest)
+        if newest is None:
+            return None
+        first = records.ranges()[0][0] if records.has_ids and coverage.cover is None else 0
+        return StreamPlan(records, None, coverage.advanced(newest, first, cut(records.records[0].receive_time)))
+
+    def _goes_on(self, records: StreamRecords, before: Newest) -> Newest | None:
+        """Return how far a stream is recorded that just goes on; none if it does not (hot path)."""
+        last_id, last_key, last_time = before
+        ended = cut(records.records[-1].receive_time)
         if records.has_ids:
-            cover, run = coverage.cover, records.run()
-            if run is None or (cover is not None and run[0] != cover.last + 1):
-                return None
-            return StreamPlan(records, None, coverage.extended(run, began, ended))
-        mark, keys = coverage.mark, records.keys()
-        if mark is not None and (keys[0] <= mark.key or self.interrupted_at > mark.last_time):
+            run = records.run()
+            return None if run is None or (last_id is not None and run[0] != last_id + 1) else (run[1], None, ended)
+        keys = records.keys()
+        if last_key is not None and (keys[0] <= last_key or self.interrupted_at > last_time):
             return None
         if self._tells or any(left >= right for left, right in pairwise(keys)):
             return None
-        first_time = began if mark is None else mark.first_time
-        return StreamPlan(records, None, Coverage(mark=HighWater(keys[-1], first_time, ended)))
+        return None, keys[-1], ended
 
     def _plan_slow(self, slow: Sequence[StreamRecords], rejected: Rejections) -> Plan:
-        looks = [Look(records, self._coverage[records.key], rejected.get(records.key, frozenset())) for records in slow]
+        looks = [Look(records, self.coverage[records.key], rejected.get(records.key, frozenset())) for records in slow]
         wanted = {
             look.records.key: ids
             for look in looks

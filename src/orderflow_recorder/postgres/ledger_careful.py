@@ -66,7 +66,7 @@ def write_carefully(
     while [plan for plan in plans.values() if rows.write(plan.records, plan.kept)]:
         plans = ledger.plan(rows.refused)
     ledger.store(plans)
-    note_changes(cursor, plans)
+    note_changes(cursor, [(plan.records, plan.kept) for plan in plans.values()])
     inserted = rows.inserted
     rejected += rows.rejected
     for kind, layout in LAYOUTS.items():

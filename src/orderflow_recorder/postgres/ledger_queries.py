@@ -1,7 +1,7 @@
 """The SQL of the ledger, one constant a query.
 
-Streams are passed as one JSON text: psycopg makes arrays element by element, which costs more than
-everything else the ledger does for a stream.
+Streams are passed as one text, of JSON or of arrays (`array_text`): psycopg makes arrays element by element, which
+costs more than everything else the ledger does for a stream.
 """
 
 from typing import Final, LiteralString
@@ -40,6 +40,25 @@ FROM json_to_recordset(%(rows)s::json) AS new (
     first_time timestamptz, last_time timestamptz
 )
 WHERE known.market = new.market AND known.symbol = new.symbol AND known.stream = new.stream
+"""
+
+# Only rows that are as expected and that nobody holds: who waits for none may lock them in any order. A row that
+# somebody changes while this runs is not as expected, or, if it still is, no longer where this statement sees it.
+ADVANCE_COVERAGE: Final[LiteralString] = """
+WITH held AS MATERIALIZED (
+    SELECT known.ctid AS place, new.last_id, new.last_key,
+           timestamptz 'epoch' + new.microseconds * interval '1 microsecond' AS last_time
+    FROM unnest(
+        %(markets)s::text[], %(symbols)s::text[], %(streams)s::text[], %(known_ids)s::bigint[],
+        %(known_keys)s::bigint[], %(ids)s::bigint[], %(keys)s::bigint[], %(microseconds)s::bigint[]
+    ) AS new (market, symbol, stream, known_id, known_key, last_id, last_key, microseconds)
+    JOIN public.coverage AS known USING (market, symbol, stream)
+    WHERE known.last_id IS NOT DISTINCT FROM new.known_id AND known.last_key IS NOT DISTINCT FROM new.known_key
+    FOR UPDATE OF known SKIP LOCKED
+)
+UPDATE public.coverage AS known
+SET last_id = held.last_id, last_key = held.last_key, last_time = held.last_time
+FROM held WHERE known.ctid = held.place
 """
 
 # Only what this transaction created and then had no use for.

@@ -1,8 +1,8 @@
 """The ledger's rows: locked and loaded, and written back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import psycopg
@@ -16,8 +16,14 @@ from orderflow_recorder.domain.events import EventKind, RecorderEvent
 from orderflow_recorder.domain.gaps import GapCause, GapStatus
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres import ledger_queries as queries
+from orderflow_recorder.postgres.array_text import array_text
 from orderflow_recorder.postgres.copy_text import timestamp
 from orderflow_recorder.postgres.ledger_streams import StreamKey
+
+Newest: TypeAlias = tuple[int | None, int | None, int]
+"""How far a stream is recorded: its last id, or last key, and when that was received (ns, cut to µs)."""
+
+_MICROSECOND_NS: Final = 1000
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -26,12 +32,28 @@ class Coverage(msgspec.Struct, frozen=True):
     cover: Cover | None = None
     mark: HighWater | None = None
 
-    def extended(self, run: tuple[int, int], began: int, ended: int) -> "Coverage":
-        """Return it with ids that begin right after it, received from ``began`` to ``ended`` (ns)."""
-        first, last = run
-        if self.cover is None:
-            return Coverage(Cover(first, last, began, ended))
-        return Coverage(Cover(self.cover.first, last, self.cover.first_time, ended))
+    @property
+    def newest(self) -> Newest:
+        """Return how far the stream is recorded."""
+        if self.cover is not None:
+            return self.cover.last, None, self.cover.last_time
+        return (None, None, 0) if self.mark is None else (None, self.mark.key, self.mark.last_time)
+
+    def advanced(self, newest: Newest, first: int, began: int) -> "Coverage":
+        """Return it with what goes on to ``newest``.
+
+        Args:
+            newest: Where it ends.
+            first: First id of it; counts if nothing was recorded yet, as does ``began``.
+            began: When that was received, ns.
+        """
+        last_id, last_key, ended = newest
+        if last_id is not None:
+            cover = self.cover or Cover(first, first, began, began)
+            return Coverage(Cover(cover.first, last_id, cover.first_time, ended))
+        if last_key is not None:
+            return Coverage(mark=HighWater(last_key, began if self.mark is None else self.mark.first_time, ended))
+        return self
 
 
 class GapWrite(msgspec.Struct, frozen=True):
@@ -74,6 +96,33 @@ def update_coverage(cursor: psycopg.Cursor[Any], rows: dict[StreamKey, Coverage]
     """Write rows that are locked."""
     if rows:
         cursor.execute(queries.UPDATE_COVERAGE, _rows([_ends(key, row) for key, row in rows.items()]))
+
+
+def advance_coverage(
+    cursor: psycopg.Cursor[Any], known: Mapping[StreamKey, Newest], newest: Mapping[StreamKey, Newest]
+) -> bool:
+    """Write rows that nobody has locked, if they are as expected; waits for nobody.
+
+    Args:
+        cursor: In the transaction.
+        known: What is expected, of these streams and others.
+        newest: What becomes of it.
+
+    Returns:
+        False if one of them is not as expected, or held: then others may be written and locked, in no order.
+    """
+    before = [known[key] for key in newest]
+    parameters = {
+        "markets": array_text([market for market, _, _ in newest]),
+        "symbols": array_text([symbol for _, symbol, _ in newest]),
+        "streams": array_text([stream for _, _, stream in newest]),
+        "known_ids": array_text([last_id for last_id, _, _ in before]),
+        "known_keys": array_text([last_key for _, last_key, _ in before]),
+        "ids": array_text([last_id for last_id, _, _ in newest.values()]),
+        "keys": array_text([last_key for _, last_key, _ in newest.values()]),
+        "microseconds": array_text([time // _MICROSECOND_NS for _, _, time in newest.values()]),
+    }
+    return cursor.execute(queries.ADVANCE_COVERAGE, parameters).rowcount == len(newest)
 
 
 def delete_unused_coverage(cursor: psycopg.Cursor[Any], keys: Sequence[StreamKey]) -> None:

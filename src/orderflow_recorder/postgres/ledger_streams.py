@@ -102,7 +102,7 @@ class StreamRecords(msgspec.Struct, frozen=True):
     def run(self) -> tuple[int, int] | None:
         """Return the first and last id if each record's ids follow those before (hot path), else none."""
         if self.kind is StreamKind.DEPTH:
-            return _chain([_update_ids(one) for one in self.records])
+            return _chain(self.records)
         if self.kind is StreamKind.TRADE:
             ids = [one.trade_id for one in self.records]
         else:
@@ -118,6 +118,10 @@ class StreamRecords(msgspec.Struct, frozen=True):
                 return [one.last_update_id for one in self.records]
             case _:
                 return [one.event_time for one in self.records]
+
+
+Written: TypeAlias = tuple[StreamRecords, Sequence[int] | None]
+"""What is written of a stream: its records, and which of them (by their place); none for all."""
 
 
 def by_stream(
@@ -169,10 +173,13 @@ def _update_ids(diff: DepthDiff) -> tuple[int, int]:
     return min(first, final), final
 
 
-def _chain(ranges: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-    expected = ranges[0][0]
-    for first, last in ranges:
-        if first != expected:
+def _chain(diffs: Sequence[DepthDiff]) -> tuple[int, int] | None:
+    """Return the first and last id of diffs that follow each other, by the rule of `_update_ids`, else none."""
+    begin = expected = _update_ids(diffs[0])[0]
+    for diff in diffs:
+        final, previous = diff.final_update_id, diff.previous_final_update_id
+        first = diff.first_update_id if previous is None else previous + 1
+        if min(first, final) != expected:
             return None
-        expected = last + 1
-    return ranges[0][0], ranges[-1][1]
+        expected = final + 1
+    return begin, expected - 1

@@ -4,6 +4,7 @@ Nearly always every row of a batch is new; then what was encoded here is what is
 the thread that reads, while another one waits for the server with the batch before.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,12 +21,13 @@ class Prepared(msgspec.Struct, frozen=True):
     Attributes:
         streams: Its records by stream, in key order.
         others: The others by type.
-        encoded: By record type, all rows of the type's table, in the order of ``streams`` and then ``others``;
-            missing where one of them has no such form.
+        rows: By record type, all rows of the type's table, in the order of ``streams`` and then ``others``.
+        encoded: The same as COPY takes them; missing where one of them has no such form.
     """
 
     streams: Mapping[StreamKey, StreamRecords]
     others: Mapping[type[msgspec.Struct], Sequence[Any]]
+    rows: Mapping[type[msgspec.Struct], Sequence[Any]]
     encoded: Mapping[type[msgspec.Struct], bytes]
 
 
@@ -34,13 +36,16 @@ def prepared(batch: Batch) -> Prepared:
     if isinstance(batch.ready, Prepared):
         return batch.ready
     streams, others = by_stream(batch.records)
+    rows = defaultdict[type[msgspec.Struct], list[Any]](list)
+    for records in streams.values():
+        rows[records.table] += records.rows()
+    for kind, more in others.items():
+        if kind in LAYOUTS:
+            rows[kind] += more
     encoded = {}
-    for kind, layout in LAYOUTS.items():
-        rows = [row for records in streams.values() if records.table is kind for row in records.rows()]
-        rows += others.get(kind, ())
-        if rows:
-            try:
-                encoded[kind] = layout.encode(rows)
-            except (ValueError, TypeError):
-                continue  # the straight way will meet it again, and the careful way find it
-    return Prepared(streams, others, encoded)
+    for kind, found in rows.items():
+        try:
+            encoded[kind] = LAYOUTS[kind].encode(found)
+        except (ValueError, TypeError):
+            continue  # the straight way will meet it again, and the careful way find it
+    return Prepared(streams, others, rows, encoded)

@@ -5,9 +5,12 @@ stored, nothing of that attempt remains and the batch is written the careful way
 it commits, nobody knows whether it did: `open` then returns the position that the database holds,
 and the loader reads on from there. So ``synchronous_commit`` is off: a commit that a crash of the
 server loses takes its position with it, and is read again.
+
+The sink remembers where it left each stream. As long as nobody else writes them, it does not ask again.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +24,7 @@ from orderflow_recorder.domain.errors import SchemaMismatchError, SinkUnavailabl
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import Instrument
+from orderflow_recorder.domain.streams import Stream
 from orderflow_recorder.ports.crashpoint import CrashPoint, reach
 from orderflow_recorder.ports.sink import Batch, WriteResult
 from orderflow_recorder.postgres.candle_changes import note_changes
@@ -29,14 +33,15 @@ from orderflow_recorder.postgres.connection import connect, redact_url
 from orderflow_recorder.postgres.copy_text import LAYOUTS
 from orderflow_recorder.postgres.errors import ROW_ERRORS, sink_error
 from orderflow_recorder.postgres.fallback import copy_rows, insert_new
-from orderflow_recorder.postgres.ledger import BatchLedger, StreamPlan
+from orderflow_recorder.postgres.ledger import BatchLedger, LedgerOutdatedError
 from orderflow_recorder.postgres.ledger_careful import write_carefully
-from orderflow_recorder.postgres.ledger_store import last_interruption
-from orderflow_recorder.postgres.ledger_streams import StreamKey
+from orderflow_recorder.postgres.ledger_store import Coverage, Newest, last_interruption
+from orderflow_recorder.postgres.ledger_streams import StreamKey, Written
 from orderflow_recorder.postgres.prepared import prepared
 from orderflow_recorder.postgres.schema import SchemaStatus, read_revision, require_server, schema_state
 
 _NEEDS_CARE: Final = (*ROW_ERRORS, sqlstates.DeadlockDetected)
+_NOTHING: Final = Coverage()
 
 
 class PostgresSink:
@@ -62,7 +67,9 @@ class PostgresSink:
         self._address = redact_url(url)
         self._connection: psycopg.Connection[Any] | None = None
         self._interrupted_at = 0
-        self._created = set[StreamKey]()
+        self._known = dict[StreamKey, Newest]()
+        self._alone = False  # nobody else has written to them, as of the last look
+        self._marked = set[Stream]()
 
     def open(self, instance: str) -> Position:
         """Connect, check server and schema, and return where the journal must be read from.
@@ -122,7 +129,11 @@ class PostgresSink:
             raise SinkUnavailableError(message)
         try:
             try:
-                return self._write_straight(connection, batch)
+                try:
+                    return self._write_straight(connection, batch)
+                except LedgerOutdatedError:
+                    self._alone = False
+                    return self._write_straight(connection, batch)
             except _NEEDS_CARE:
                 return self._write_carefully(connection, batch)
         except psycopg.Error as error:
@@ -133,7 +144,7 @@ class PostgresSink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._created.clear()
+            self._forget_streams()
 
     def _write_straight(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         inserted = duplicates = 0
@@ -141,34 +152,46 @@ class PostgresSink:
         with connection.transaction(), connection.cursor() as cursor:
             self._move(cursor, batch)
             ledger = BatchLedger(cursor, batch, ready, interrupted_at=self._interrupted_at)
-            ledger.create([key for key in ledger.streams if key not in self._created])
-            ledger.lock()
-            plans = ledger.plan({})
-            reach(CrashPoint.BEFORE_LEDGER)
-            ledger.store(plans)
-            reach(CrashPoint.AFTER_LEDGER)
+            newest, written = self._account(ledger)
+            everything = all(kept is None for _, kept in written)
+            new, known = (ready.rows, 0) if everything else _new_rows(written, ledger.others)
             for kind, layout in LAYOUTS.items():
-                rows, dropped = _rows(plans.values(), kind)
-                rows += ledger.others.get(kind, ())
-                duplicates += dropped
+                rows = new.get(kind, ())
                 if rows and kind is RecorderEvent and self._shard.count > 1:
-                    new = insert_new(cursor, layout, rows)  # the other parts write it, too
-                    inserted, duplicates = inserted + new, duplicates + len(rows) - new
+                    added = insert_new(cursor, layout, rows)  # the other parts write it, too
+                    inserted, duplicates = inserted + added, duplicates + len(rows) - added
                 elif rows:
                     reach(CrashPoint.BEFORE_COPY)
-                    data = None if dropped else ready.encoded.get(kind)
+                    data = ready.encoded.get(kind) if everything else None
                     copy_rows(cursor, sql.Identifier("public", layout.table), layout, data or layout.encode(rows))
                     reach(CrashPoint.AFTER_COPY)
                     inserted += len(rows)
             instruments = ledger.others.get(Instrument, ())
             changed = upsert_instruments(cursor, instruments)
             record_runs(cursor, ledger.others.get(RecorderEvent, ()))
-            note_changes(cursor, plans)
+            marked = note_changes(cursor, written, self._marked)
             reach(CrashPoint.BEFORE_COMMIT)
         reach(CrashPoint.AFTER_COMMIT)
         self._interrupted_at = ledger.interrupted_at
-        self._created.update(ledger.streams)
-        return WriteResult(inserted + changed, duplicates + len(instruments) - changed)
+        self._alone = all(self._known.get(key, found.newest) == found.newest for key, found in ledger.coverage.items())
+        self._known.update(newest)
+        self._marked.update(marked)
+        return WriteResult(inserted + changed, duplicates + known + len(instruments) - changed)
+
+    def _account(self, ledger: BatchLedger) -> tuple[Mapping[StreamKey, Newest], Sequence[Written]]:
+        """Write the ledger of a batch; return where its streams stand now, and what to write of them."""
+        reach(CrashPoint.BEFORE_LEDGER)
+        newest = ledger.advance(self._known) if self._alone else None
+        written: Sequence[Written] = [(records, None) for records in ledger.streams.values()]
+        if newest is None:
+            ledger.create([key for key in ledger.streams if key not in self._known])
+            ledger.lock()
+            plans = ledger.plan({})
+            ledger.store(plans)
+            newest = {key: plan.coverage.newest for key, plan in plans.items() if plan.coverage != _NOTHING}
+            written = [(plan.records, plan.kept) for plan in plans.values()]
+        reach(CrashPoint.AFTER_LEDGER)
+        return newest, written
 
     def _write_carefully(self, connection: psycopg.Connection[Any], batch: Batch) -> WriteResult:
         with connection.transaction(), connection.cursor() as cursor:
@@ -176,7 +199,13 @@ class PostgresSink:
             ledger = BatchLedger(cursor, batch, prepared(batch), interrupted_at=self._interrupted_at)
             result = write_carefully(connection, cursor, ledger)
         self._interrupted_at = ledger.interrupted_at
+        self._forget_streams()
         return result
+
+    def _forget_streams(self) -> None:
+        self._known.clear()
+        self._marked.clear()
+        self._alone = False
 
     def _require_schema(self, connection: psycopg.Connection[Any]) -> None:
         state = schema_state(read_revision(connection))
@@ -195,14 +224,16 @@ class PostgresSink:
         reach(CrashPoint.AFTER_POSITION)
 
 
-def _rows(plans: Iterable[StreamPlan], table: type[msgspec.Struct]) -> tuple[list[Any], int]:
-    """Return the new rows of a table, and how many were there already."""
-    rows: list[Any] = []
-    dropped = 0
-    for plan in plans:
-        if plan.records.table is table:
-            new = plan.records.rows(plan.kept)
-            rows += new
-            if plan.kept is not None:
-                dropped += len(plan.records.rows()) - len(new)
-    return rows, dropped
+def _new_rows(
+    written: Iterable[Written], others: Mapping[type[msgspec.Struct], Sequence[Any]]
+) -> tuple[Mapping[type[msgspec.Struct], Sequence[Any]], int]:
+    """Return the new rows of each table, and how many were there already."""
+    rows = defaultdict[type[msgspec.Struct], list[Any]](list)
+    known = 0
+    for records, kept in written:
+        new = records.rows(kept)
+        rows[records.table] += new
+        known += len(records.rows()) - len(new)
+    for kind, more in others.items():
+        rows[kind] += more
+    return rows, known

@@ -133,3 +133,19 @@ async def test_a_removed_book_is_not_asked_for(bench: Bench) -> None:
     bench.keeper.keep_only(())
     await bench.clock.advance(1)
     assert bench.venue.asked == []
+
+
+async def test_where_too_many_are_wanted_they_are_spread(bench: Bench) -> None:
+    symbols = "ABCDEFGH"
+    bench.venue.spacing_s = 5.0
+    for symbol in symbols:
+        bench.venue.snapshots[symbol] = [12]
+        bench.keeper.add(f"{symbol.lower()}@depth", symbol)
+        bench.diffs(f"{symbol.lower()}@depth", (10, 11), (12, 13))
+    await bench.clock.advance(1)
+    assert bench.venue.asked == ["A"]
+    await bench.clock.advance(5)
+    assert bench.venue.asked == ["A", "B"]
+    await bench.clock.advance(40)
+    assert bench.venue.asked == [*symbols]
+    assert bench.keeper.synced == len(symbols)

@@ -39,9 +39,13 @@ class Rig:
                 found.append(one.last_update_id)
         return found
 
+    def write(self) -> None:
+        """Write what is pending, which the loop has not heard of yet."""
+        self._sink.write(Batch("main", self._position, self._position, self.pending))
+
     def commit(self) -> None:
         """Write what is pending."""
-        self._sink.write(Batch("main", self._position, self._position, self.pending))
+        self.write()
         self.pending = []
 
 
@@ -76,6 +80,13 @@ def test_a_late_snapshot_finds_its_diffs_in_the_database_and_in_the_batch(rig: R
     rig.take(*chain(1, 4))
     rig.commit()
     assert rig.take(*chain(5, 6), at(6, 3), *chain(7, 8)) == [7, 8]
+
+
+def test_a_diff_that_was_written_while_it_still_seemed_to_be_pending_counts_once(rig: Rig) -> None:
+    rig.take(*chain(1, 3), *chain(6, 7))
+    rig.write()
+    assert rig.take(*chain(4, 4), at(7, 2)) == []
+    assert rig.take(*chain(5, 5), *chain(8, 8)) == [5, 6, 7, 8]
 
 
 def test_after_forgetting_a_book_goes_on_from_what_was_written(rig: Rig) -> None:
