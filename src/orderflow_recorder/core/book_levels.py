@@ -56,8 +56,13 @@ class BookLevels:
         decimals: Of every price.
     """
 
-    def __init__(self, base: BookSnapshot, pace: Pace) -> None:
+    def __init__(self, base: BookSnapshot, pace: Pace, *, packed: bool = True) -> None:
         """Take the levels of ``base``, which has some on both sides.
+
+        Args:
+            base: A snapshot or a checkpoint.
+            pace: When a checkpoint is due.
+            packed: False for one that is looked into all the time.
 
         Raises:
             AmbiguousPriceError: It has a price twice.
@@ -70,6 +75,7 @@ class BookLevels:
         self.last_update_id = base.last_update_id
         self.changes = 0
         self.due = self._due(len(base.bid_prices) + len(base.ask_prices))
+        self._may_pack = packed
         self._packed: PackedLevels | None = None
         self._waiting: list[Texts] = []
         self._waiting_changes = 0
@@ -256,6 +262,8 @@ class BookLevels:
 
     def _pack(self) -> None:
         """Pack the levels, if they can be."""
+        if not self._may_pack:
+            return
         self._packed = PackedLevels.pack(self._bids, self._asks, self.decimals)
         if self._packed is not None:
             self._bids, self._asks = {}, {}

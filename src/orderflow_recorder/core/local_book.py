@@ -53,13 +53,15 @@ class LocalBook:
         newest: The diff with the highest final id that was taken; none before the first.
     """
 
-    def __init__(self, *, top_levels: int, pace: Pace) -> None:
+    def __init__(self, *, top_levels: int, pace: Pace, packed: bool = True) -> None:
         """Start without a book.
 
         Args:
             top_levels: How many of the best levels to tell after each diff that changed them; 0 for none.
             pace: When a checkpoint is due.
+            packed: False for one that is looked into all the time.
         """
+        self._packed = packed
         self._pace = pace
         self._top = LocalTop(top_levels) if top_levels else None
         self._book: BookLevels | None = None
@@ -74,7 +76,7 @@ class LocalBook:
             checkpoint: The newest one.
             later: The diffs after it, by final id; read as far as the book can follow.
         """
-        book = BookLevels(checkpoint, self._pace)
+        book = BookLevels(checkpoint, self._pace, packed=self._packed)
         ahead = _catch_up(book, later)
         if ahead is None:
             return
@@ -95,7 +97,7 @@ class LocalBook:
         self._ahead = [diff for diff in self._ahead if book is not None and book.follows(diff) is Verdict.GAP]
         if not snapshot.bid_prices or not snapshot.ask_prices:
             return  # of such a side nobody can tell how far it is known
-        newcomer = BookLevels(snapshot, self._pace)
+        newcomer = BookLevels(snapshot, self._pace, packed=self._packed)
         ahead = _catch_up(newcomer, later)
         if ahead is not None:
             self._newcomer = newcomer

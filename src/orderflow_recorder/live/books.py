@@ -41,7 +41,7 @@ class LiveBook:
     def __init__(self) -> None:
         """Start without a book."""
         self.last: DepthDiff | None = None
-        self._book = _Book(top_levels=0, pace=_PACE)
+        self._book = _Book(top_levels=0, pace=_PACE, packed=False)
         self._recent: deque[DepthDiff] = deque(maxlen=_RECENT_WITHOUT_BOOK)
         self._view: TopView | None = None
         self._unseen: list[DepthDiff] = []
@@ -114,7 +114,7 @@ class LiveBook:
                 self._view, self._unseen = None, []
 
     def _drop(self) -> None:
-        self._book = _Book(top_levels=0, pace=_PACE)
+        self._book = _Book(top_levels=0, pace=_PACE, packed=False)
         self._view, self._unseen = None, []
         if not self._failed:
             self._failed = True

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from orderflow_recorder.core.book_levels import is_zero
+from orderflow_recorder.core.level_texts import is_zero
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import (
     AggTrade,

@@ -10,7 +10,8 @@ from decimal import Decimal
 from heapq import nlargest, nsmallest
 from typing import Final, TypeAlias
 
-from orderflow_recorder.core.book_levels import BookLevels, is_zero, padded
+from orderflow_recorder.core.book_levels import BookLevels
+from orderflow_recorder.core.level_texts import is_zero, padded
 from orderflow_recorder.domain.records import DecimalText, DepthDiff
 
 KEPT: Final = 100

@@ -14,7 +14,7 @@ def book(levels: int) -> BookLevels:
         "ask_prices": [str(5001 + n) for n in range(levels)],
     }
     quantities = {"bid_quantities": ["1"] * levels, "ask_quantities": ["1"] * levels}
-    return BookLevels(book_snapshot(1, source="checkpoint", **prices, **quantities), Pace())
+    return BookLevels(book_snapshot(1, source="checkpoint", **prices, **quantities), Pace(), packed=False)
 
 
 def changed(of: BookLevels, bids: dict[str, str], asks: dict[str, str]) -> DepthDiff:
