@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from loguru import logger
 
 from orderflow_recorder.api.app import create_app
-from orderflow_recorder.api.databases import DatabasePool
+from orderflow_recorder.api.databases import BusyError, DatabasePool
 from orderflow_recorder.api.services import Services
 from orderflow_recorder.api.stream import StreamProtocol
 from orderflow_recorder.app import logs
@@ -119,6 +119,8 @@ def database_reasons(pool: DatabasePool) -> Sequence[str]:
     try:
         with pool():
             return ()
+    except BusyError:
+        return ()  # it works for others
     except SinkUnavailableError:
         return ("the database is away",)
     except SinkError as error:
@@ -136,11 +138,18 @@ class StatusReader:
         self._found: tuple[float, Mapping[str, Any]] | None = None
 
     def read(self) -> Mapping[str, Any]:
-        """Return it."""
-        with self._lock:
-            if self._found is None or self._clock.monotonic() - self._found[0] >= _STATUS_S:
+        """Return it; while somebody else looks, what was found before."""
+        found = self._found
+        if found is not None and self._clock.monotonic() - found[0] < _STATUS_S:
+            return found[1]
+        if not self._lock.acquire(blocking=found is None) and found is not None:
+            return found[1]
+        try:
+            if self._found is found:
                 self._found = (self._clock.monotonic(), self._read())
-            return self._found[1]
+            return self._found[1] if self._found else {}
+        finally:
+            self._lock.release()
 
 
 def _listen(host: str, port: int) -> socket.socket:

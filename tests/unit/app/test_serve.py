@@ -1,5 +1,7 @@
 """What `serve` refuses, and how often it looks at the status."""
 
+import threading
+
 import pytest
 
 from orderflow_recorder.app.serve import StatusReader, check_keys, is_loopback
@@ -42,6 +44,28 @@ def test_the_status_is_looked_at_once_for_all_who_ask_at_about_the_same_time() -
         clock.elapsed_s = second
         assert reader.read()["at"] == looks[-1]
     assert looks == [0, 2.0, 10]
+
+
+def test_a_slow_look_at_the_status_keeps_nobody_waiting() -> None:
+    clock = ManualClock()
+    looking, go_on = threading.Event(), threading.Event()
+
+    def look() -> dict[str, float]:
+        if clock.elapsed_s:
+            looking.set()
+            assert go_on.wait(20)
+        return {"at": clock.elapsed_s}
+
+    reader = StatusReader(look, clock)
+    assert reader.read() == {"at": 0}
+    clock.elapsed_s = 5
+    slow = threading.Thread(target=reader.read)
+    slow.start()
+    assert looking.wait(20)
+    assert reader.read() == {"at": 0}
+    go_on.set()
+    slow.join(20)
+    assert reader.read() == {"at": 5}
 
 
 def test_times_of_a_status_are_words() -> None:
