@@ -93,7 +93,11 @@ def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[st
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, redact(detail), {"Retry-After": str(RETRY_S)})
 
     def of_width(_request: HTTPConnection, error: Exception) -> Response:
-        detail = f"{error}; ask for JSON or CSV, which have every digit"
+        assert isinstance(error, NumberTooWideError)  # noqa: S101  # the same
+        detail = (
+            f"{error.table}.{error.column}: expected at most 20 digits before the point and 18 after it, as Arrow has "
+            f"room for, received {error.value}: ask for JSON or CSV"
+        )
         return problem(HTTPStatus.NOT_ACCEPTABLE, redact(detail))
 
     def of_anything(request: Request, error: Exception) -> Response:

@@ -1,10 +1,11 @@
 """What `serve` refuses, and how often it looks at the status."""
 
+import socket
 import threading
 
 import pytest
 
-from orderflow_recorder.app.serve import StatusReader, check_keys, is_loopback
+from orderflow_recorder.app.serve import StatusReader, check_keys, is_loopback, listen
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.app.status_times import with_times
 from orderflow_recorder.domain.errors import SettingsError
@@ -29,6 +30,16 @@ def test_an_address_for_others_needs_one(host: str) -> None:
     with pytest.raises(SettingsError, match=r"API_KEY: expected a key, because .* can be reached from other machines"):
         check_keys(load_settings(env_file=None), host)
     check_keys(load_settings(env_file=None, api_key="a-key-of-twenty-letters"), host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_connections_send_what_they_have_at_once(host: str) -> None:
+    with (
+        listen(host, 0) as listening,
+        socket.create_connection(listening.getsockname()[:2], timeout=10),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_the_status_is_looked_at_once_for_all_who_ask_at_about_the_same_time() -> None:
