@@ -100,7 +100,7 @@ class Hub:
 
     def now(self, market: Market, symbol: str) -> TopEvent:
         """Return the best levels of a symbol, for a reader who begins to follow them."""
-        return top_event(market, symbol, self._store.get_top(market, symbol))
+        return top_event(market, symbol, self._store.get_best(market, symbol))
 
     def tell_gap(self, market: Market, symbol: str, gap_id: int, row: Mapping[str, Any]) -> None:
         """Tell a change of the gap ledger.
@@ -185,7 +185,7 @@ class Hub:
 
     def _top_chunks(self, books: Iterable[Key]) -> Iterator[Chunk]:
         for market, symbol in books:
-            event = top_event(market, symbol, self._store.get_top(market, symbol))
+            event = top_event(market, symbol, self._store.get_best(market, symbol))
             known = self._tops.get((market, symbol))
             if known is not None and (known.bids, known.asks) == (event.bids, event.asks):
                 continue
