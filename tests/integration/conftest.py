@@ -6,15 +6,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from orderflow_recorder.app.replay import replay
 from orderflow_recorder.app.settings import load_settings
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.postgres.embedded import EmbeddedPostgres
-from tests.support import database
+from tests.support import database, page
 from tests.support.captures import capture
 from tests.support.embedded import copy_cluster, end_server
 from tests.support.ledger_writer import Ledger, Recorder
+from tests.support.processes import wait_until
 from tests.support.recorded import write_holed
 
 
@@ -102,3 +104,32 @@ def holed(holed_database: psycopg.Connection[Any]) -> Iterator[psycopg.Connectio
     """Give a transaction on the capture with holes that leaves nothing behind."""
     with holed_database.transaction(force_rollback=True):
         yield holed_database
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Give a real Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=page.CHROMIUM, args=page.ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def page_scene(
+    postgres_url: str, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[page.Stage]:
+    """Give venue, recorder and server; the book of spot BTCUSDT has a hole, and one of its trades was healed."""
+    folder = tmp_path_factory.mktemp("page")
+    with (
+        database.new_database(postgres_url, template=postgres_template) as url,
+        page.stage(folder, url) as running,
+    ):
+        running.lose("depth@100ms", 2)
+        running.lose("trade", 3)
+        wait_until(
+            lambda: {gap["status"] for gap in running.gaps()} >= {"unrecoverable", "healed"},
+            within_s=page.WITHIN_S,
+            what="both holes are in the ledger",
+        )
+        yield running

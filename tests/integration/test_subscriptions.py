@@ -222,7 +222,7 @@ def test_each_of_two_collectors_of_all_symbols_does_what_concerns_it(tmp_path: P
             kept = path.read_bytes()
             path.write_bytes(b"{")
             wait_until(
-                lambda: all("mend the file" in recorder.health("collector", one)["last_error"] for one in (1, 2)),
+                lambda: all("mend the file" in recorder.health("collector", one)["wishes_error"] for one in (1, 2)),
                 within_s=10,
                 what="the damage is told",
             )
@@ -231,7 +231,7 @@ def test_each_of_two_collectors_of_all_symbols_does_what_concerns_it(tmp_path: P
             frames = recorder.health("collector")["frames"]
             wait_until(lambda: recorder.health("collector")["frames"] > frames, within_s=10, what="recording goes on")
             path.write_bytes(kept)
-            wait_until(lambda: not recorder.health("collector", 2)["last_error"], within_s=10, what="it is mended")
+            wait_until(lambda: not recorder.health("collector", 2)["wishes_error"], within_s=10, what="it is mended")
             assert active(control) == 10
             assert recorder.stop(within_s=10) == 0
         outcome = done(control.add(Market.SPOT, symbol))

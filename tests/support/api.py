@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,7 +17,7 @@ from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.serve import make_server
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.live import Hub, TickStore
-from tests.support.processes import wait_until
+from tests.support.processes import Program, free_port, wait_until
 
 KEY: Final = "a-key-that-nobody-guesses"
 SECOND_KEY: Final = "another-key-that-nobody-guesses"
@@ -134,3 +135,30 @@ class Asked:
 def columns(rows: Sequence[Mapping[str, Any]], *names: str) -> list[tuple[Any, ...]]:
     """Return these columns of rows."""
     return [tuple(row[name] for name in names) for row in rows]
+
+
+class ServeProgram(Program):
+    """``orderflow-recorder serve`` on a port of its own."""
+
+    def __init__(self, log: Path, environment: dict[str, str], *arguments: str) -> None:
+        """Start it and wait until it answers."""
+        self.port = free_port()
+        super().__init__(["serve", "--port", str(self.port), *arguments], log, environment)
+        wait_until(self._answers, within_s=90, what="serve answers")
+
+    @property
+    def url(self) -> str:
+        """Return where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **headers: str) -> httpx.Client:
+        """Return a client without a key."""
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(self.output())
+        try:
+            return httpx.get(f"{self.url}/health/live", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False

@@ -61,9 +61,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health_router(services.reasons))
     app.include_router(_paths(services))
     app.include_router(stream_router(services.hub, _let_in))
-    if PAGE.is_dir():
-        # Behind all others: it takes whatever path is left.
-        app.mount("/", PageFiles(PAGE))
+    # Behind all others: it takes whatever path is left.
+    app.mount("/", PageFiles(PAGE))
     _describe(app)
     return app
 

@@ -14,7 +14,7 @@ class PageFiles(StaticFiles):
 
     def __init__(self, directory: Path) -> None:
         """Serve ``directory``."""
-        super().__init__(directory=directory, html=True, check_dir=False)
+        super().__init__(directory=directory, html=True)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Answer with a file.

@@ -14,7 +14,7 @@ from loguru import logger
 
 from orderflow_recorder import __version__
 from orderflow_recorder.app.clock import SystemClock
-from orderflow_recorder.app.collector_report import CollectorReporter
+from orderflow_recorder.app.collector_health import CollectorReporter
 from orderflow_recorder.app.health import CollectorHealth
 from orderflow_recorder.app.ledger import LedgerInThread
 from orderflow_recorder.app.settings import ALL_SYMBOLS, Settings

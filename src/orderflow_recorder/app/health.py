@@ -79,6 +79,7 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
         streams_added: Recorded because that was asked of the running recorder.
         streams_removed: Not recorded for the same reason.
         streams_refused: Asked for, and not recorded; `SubscriptionState`.
+        wishes_error: Why it cannot be read what streams were asked for last; empty if it can.
         books_synced: Symbols whose book is continuous with a snapshot.
         books_wanted: Symbols whose depth is recorded.
         reconnects: Sockets opened again after a loss.
@@ -102,6 +103,7 @@ class CollectorHealth(ProcessHealth, frozen=True, kw_only=True):
     streams_added: int = 0
     streams_removed: int = 0
     streams_refused: int = 0
+    wishes_error: str = ""
     books_synced: int = 0
     books_wanted: int = 0
     reconnects: int = 0

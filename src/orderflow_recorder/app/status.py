@@ -161,6 +161,8 @@ def _collector_problems(name: str, collector: CollectorHealth) -> Iterator[str]:
         yield f"the {name} does not record: {collector.ingestion}"
     elif collector.ingestion == RECORDING and collector.connections_open < collector.connections_wanted:
         yield f"sockets: {collector.connections_open} of {collector.connections_wanted} are open{whose}"
+    if collector.wishes_error:
+        yield f"streams that were asked for{whose}: {collector.wishes_error}"
     if collector.streams_silent:
         yield f"streams: {collector.streams_silent} of {collector.streams} have not sent what they should{whose}"
 

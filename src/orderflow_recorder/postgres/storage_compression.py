@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from orderflow_recorder.domain.gaps import WANTED
 from orderflow_recorder.postgres.hypertable import COMPRESS_AFTER_CHUNKS
 from orderflow_recorder.postgres.queries import TIMESCALE_INSTALLED
 
@@ -35,11 +36,11 @@ WHERE dimension.hypertable_schema = 'public' AND hypertable.compression_enabled
 ORDER BY 1
 """
 
-# What was wanted, a recording window, is never healed.
+# What was wanted, e.g. a recording window, is never healed.
 _HEALABLE: Final[LiteralString] = """
 SELECT DISTINCT CASE stream WHEN 'trade' THEN 'trades' ELSE 'agg_trades' END
 FROM public.gaps
-WHERE status = 'open' AND cause <> 'window' AND stream IN ('trade', 'aggTrade') AND opened_at > %(since)s
+WHERE status = 'open' AND NOT cause = ANY(%(wanted)s) AND stream IN ('trade', 'aggTrade') AND opened_at > %(since)s
 """
 
 _ADD: Final[LiteralString] = "SELECT add_compression_policy(%(relation)s::regclass, compress_after => %(after)s)"
@@ -98,7 +99,8 @@ def apply_compression(
     """
     if not can_compress(connection):
         return {}
-    healable = {table for (table,) in connection.execute(_HEALABLE, {"since": now - HEALED_WITHIN})}
+    parameters = {"since": now - HEALED_WITHIN, "wanted": list(map(str, WANTED))}
+    healable = {table for (table,) in connection.execute(_HEALABLE, parameters)}
     changed: dict[str, timedelta | None] = {}
     for table in _tables(connection):
         after = _age(table, wanted, held_back=table.name in healable)

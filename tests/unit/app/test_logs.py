@@ -108,3 +108,24 @@ def test_redact_leaves_other_text_alone() -> None:
     text = "wss://stream.binance.com:9443 at 12:30 by me@example.com"
     assert redact(text) == text
     assert redact("a postgresql+psycopg://u:p:q@h/d b") == "a postgresql+psycopg://u:***@h/d b"
+
+
+def test_secrets_are_in_no_line() -> None:
+    lines: list[str] = []
+    for log_format in ("text", "json"):
+        configure(
+            process="serve",
+            level="DEBUG",
+            log_format=log_format,
+            directory=None,
+            instance="main",
+            secrets=("hunter2",),
+            write=lines.append,
+        )
+        logger.bind(field="hunter2").info("message with {}", "hunter2")
+        try:
+            fail()
+        except RuntimeError:
+            logger.exception("failed")
+    assert len(lines) == 4
+    assert not any("hunter2" in line for line in lines)

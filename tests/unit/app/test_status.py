@@ -33,6 +33,7 @@ def test_without_a_supervisor_nothing_else_matters() -> None:
     [
         ({"ingestion": "disk full"}, "the collector does not record: disk full"),
         ({"connections_open": 1}, "sockets: 1 of 3 are open"),
+        ({"wishes_error": "main.json: expected …"}, "streams that were asked for: main.json: expected …"),
         ({"streams_silent": 2}, "streams: 2 of 8 have not sent what they should"),
     ],
 )

@@ -56,7 +56,7 @@ def test_the_version(run: Run) -> None:
 def test_help_names_every_public_command_and_gives_examples(run: Run) -> None:
     done = run("--help")
     assert done.code == 0
-    for word in ("run", "demo", "simulate", "db", "status", "replay", "Examples", "Exit codes"):
+    for word in ("run", "demo", "simulate", "db", "status", "replay", "serve", "Examples", "Exit codes"):
         assert word in done.stdout
     assert "_collect" not in done.stdout
 
@@ -95,6 +95,30 @@ def test_a_port_in_use_is_one_line_and_exit_code_1(run: Run) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = run("simulate", "--port", str(port))
+    assert done.code == 1
+    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_serve_explains_itself_and_refuses_to_be_open_to_the_world(run: Run) -> None:
+    done = run("serve", "--help")
+    assert done.code == 0
+    for word in ("--host", "--port", "API_PORT", "X-API-Key", "docs/api.md"):
+        assert word in done.stdout
+    done = run("serve", "--host", "0.0.0.0")  # noqa: S104  # that is what must be refused
+    assert done.code == 2
+    assert done.stderr.startswith("error: API_KEY: expected a key, because 0.0.0.0 can be reached from other machines")
+    assert done.stderr.count("\n") == 1
+    done = run("serve", "--port", "70000")
+    assert done.code == 2
+
+
+def test_serve_on_a_port_that_is_taken_is_one_line_and_exit_code_1(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port))
     assert done.code == 1
     assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port}: ")
     assert done.stderr.count("\n") == 1

@@ -13,6 +13,7 @@ from orderflow_recorder.domain.errors import SubscriptionRefusedError, Subscript
 from orderflow_recorder.domain.market import Market
 
 _PATH: Final = "/subscriptions"
+_METHODS: Final = "GET, POST, DELETE"
 _MOST_STREAMS: Final = 20
 _Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
@@ -105,6 +106,7 @@ _REFUSED: Final[_Responses] = {
     422: _described("It cannot be done, e.g. the venue does not list the symbol; the detail says why.")
 }
 _DAMAGED: Final[_Responses] = {503: _described("The file that keeps what was asked for cannot be read or written.")}
+_UNREADABLE: Final[_Responses] = {400: _described("The body is not text.")}
 _LATER: Final[_Responses] = {
     202: {
         "model": Rows,
@@ -126,7 +128,9 @@ def subscriptions_router(control: Subscriptions) -> APIRouter:
         except SubscriptionsDamagedError as error:
             return _problem(503, str(error))
 
-    @router.post(_PATH, summary="Record more", response_model=Rows, responses=_LATER | _REFUSED | _DAMAGED)
+    @router.post(
+        _PATH, summary="Record more", response_model=Rows, responses=_LATER | _UNREADABLE | _REFUSED | _DAMAGED
+    )
     async def add(wanted: Wanted, response: Response) -> Response | Rows:
         """Have streams of a symbol recorded from now on, by a running recorder, without touching any other stream.
 
@@ -160,6 +164,13 @@ def subscriptions_router(control: Subscriptions) -> APIRouter:
             return _problem(422, str(error))
         except (SubscriptionsDamagedError, OSError) as error:
             return _problem(503, str(error))
+
+    @router.api_route(_PATH, methods=["HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"], include_in_schema=False)
+    def other() -> Response:
+        """Name every method there is; the framework would name those of the first route alone."""
+        answer = _problem(405, f"expected one of {_METHODS}, received another method")
+        answer.headers["Allow"] = _METHODS
+        return answer
 
     return router
 

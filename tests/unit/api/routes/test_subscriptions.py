@@ -138,10 +138,15 @@ async def test_what_no_recorder_can_do_never_reaches_it(
     assert recorder.asked == []
 
 
+async def test_a_method_that_is_not_there_is_told_which_are(client: httpx.AsyncClient) -> None:
+    answer = await client.put(PATH)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST, DELETE")
+
+
 async def test_every_answer_is_described(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"][PATH]
     assert {method: set(one["responses"]) for method, one in paths.items()} == {
         "get": {"200", "503"},
-        "post": {"200", "202", "422", "503"},
+        "post": {"200", "202", "400", "422", "503"},
         "delete": {"200", "202", "422", "503"},
     }

@@ -1,6 +1,7 @@
-"""What the collector says of itself once a second."""
+"""What a collector says of itself, worked out once a second from what it counts anyway."""
 
 import os
+from collections.abc import Mapping
 
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.health import CollectorHealth, MarketHealth
@@ -15,10 +16,10 @@ class CollectorReporter:
     """Turns the collector's figures into its health, with rates since the last report.
 
     Args:
-        collector: Of whom.
+        collector: Whose figures.
         writer: Its journal.
         clock: Time.
-        budgets: Its request weight, by market.
+        budgets: What it may ask of each market's REST.
         wishes: What it was asked for.
     """
 
@@ -27,10 +28,10 @@ class CollectorReporter:
         collector: Collector,
         writer: FileJournalWriter,
         clock: SystemClock,
-        budgets: dict[Market, RequestBudget],
+        budgets: Mapping[Market, RequestBudget],
         wishes: WishWatch,
     ) -> None:
-        """Count from now."""
+        """Begin to count now."""
         self._collector = collector
         self._wishes = wishes
         self._writer = writer
@@ -41,7 +42,7 @@ class CollectorReporter:
         self._before_at = clock.monotonic()
 
     def report(self) -> CollectorHealth:
-        """Return how the collector does."""
+        """Return how the collector is now."""
         stats = self._collector.stats()
         now = self._clock.monotonic()
         elapsed = max(now - self._before_at, 1e-3)
@@ -71,7 +72,7 @@ class CollectorReporter:
             pid=os.getpid(),
             started_at=self._started_at,
             updated_at=self._clock.now_ns(),
-            last_error=stats.last_error or self._wishes.error,
+            last_error=stats.last_error or "",
             frames=counters.frames + counters.bad_frames,
             frames_per_s=sum(market.frames_per_s for market in markets.values()),
             bytes=counters.frame_bytes,
@@ -82,6 +83,7 @@ class CollectorReporter:
             streams_added=sum(market.wishes.added for market in stats.markets.values()),
             streams_removed=sum(market.wishes.removed for market in stats.markets.values()),
             streams_refused=sum(market.wishes.refused for market in stats.markets.values()),
+            wishes_error=self._wishes.error,
             books_synced=sum(market.books_synced for market in markets.values()),
             books_wanted=sum(market.books_wanted for market in markets.values()),
             reconnects=sum(market.reconnects for market in stats.markets.values()),
