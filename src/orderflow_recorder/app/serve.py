@@ -5,12 +5,10 @@ import ipaddress
 import logging
 import signal
 import socket
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import uvicorn
 from fastapi import FastAPI
 from loguru import logger
@@ -23,9 +21,8 @@ from orderflow_recorder.app import logs
 from orderflow_recorder.app.clock import SystemClock
 from orderflow_recorder.app.live import LiveFeed
 from orderflow_recorder.app.serve_database import ServedDatabase
+from orderflow_recorder.app.serve_status import StatusReader
 from orderflow_recorder.app.settings import Settings
-from orderflow_recorder.app.status import read_status
-from orderflow_recorder.app.status_times import with_times
 from orderflow_recorder.app.subscriptions import RecorderSubscriptions
 from orderflow_recorder.domain.errors import OrderflowError, SettingsError, SinkError, SinkUnavailableError
 from orderflow_recorder.live import Hub, TickStore
@@ -36,8 +33,6 @@ CONNECTIONS: Final = 4
 WAIT_S: Final = 5.0
 """How long a request waits for its turn."""
 
-_STATUS_S: Final = 2.0
-"""So old may a status be: each look at it reads files and the database."""
 _DRAIN_S: Final = 3
 _MOST_MESSAGE_BYTES: Final = 65_536
 
@@ -78,7 +73,7 @@ def _services(settings: Settings, clock: Clock, stack: ExitStack) -> Services:
     hub = Hub(store)
     feed = stack.enter_context(closing(LiveFeed(settings, store, hub, address=database.address)))
     feed.start()
-    status = StatusReader(lambda: with_times(msgspec.to_builtins(read_status(settings))), clock)
+    status = StatusReader(settings, clock)
     return Services(
         keys=settings.api_key,
         rate_per_minute=settings.api_rate_per_minute,
@@ -125,31 +120,6 @@ def database_reasons(pool: DatabasePool) -> Sequence[str]:
         return ("the database is away",)
     except SinkError as error:
         return (f"the database refuses: {type(error).__name__}, see /api/v1/coverage",)
-
-
-class StatusReader:
-    """How the recorder is, looked at once for all who ask at about the same time."""
-
-    def __init__(self, read: Callable[[], Mapping[str, Any]], clock: Clock) -> None:
-        """Look with ``read``."""
-        self._read = read
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._found: tuple[float, Mapping[str, Any]] | None = None
-
-    def read(self) -> Mapping[str, Any]:
-        """Return it; while somebody else looks, what was found before."""
-        found = self._found
-        if found is not None and self._clock.monotonic() - found[0] < _STATUS_S:
-            return found[1]
-        if not self._lock.acquire(blocking=found is None) and found is not None:
-            return found[1]
-        try:
-            if self._found is found:
-                self._found = (self._clock.monotonic(), self._read())
-            return self._found[1] if self._found else {}
-        finally:
-            self._lock.release()
 
 
 def listen(host: str, port: int) -> socket.socket:
