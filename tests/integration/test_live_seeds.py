@@ -21,7 +21,7 @@ from orderflow_recorder.postgres.live_seeds import read_live_seeds
 from tests.support.journal import open_writer, read_journal
 from tests.support.ledger_writer import Recorder, from_rest, trades
 from tests.support.processes import free_port, wait_until
-from tests.support.records import MILLISECOND, NOON, agg_trade, trade
+from tests.support.records import MILLISECOND, NOON, agg_trade, depth_diff, trade
 
 PART_S = BUCKET_NS // 10**9
 DAY_NS = 86_400 * 1000 * MILLISECOND
@@ -31,6 +31,7 @@ def test_the_tables_say_which_ids_they_have(database_url: str, main: Recorder) -
     main.write(*trades(1, 2, 5, 6, 9), agg_trade(7))
     main.write(*from_rest(3, at=NOON + 60_000 * MILLISECOND))
     seeds = read_live_seeds(database_url, ["main", "main.2"], PART_S)
+    assert seeds.books == set()
     assert seeds.positions == {("main", "postgres"): Position(1, 200)}
     spot, usdm = sorted(seeds.streams, key=lambda stream: stream.market)
     assert [(ids.first, ids.last) for ids in spot.taken] == [(1, 3), (5, 6), (9, 9)]
@@ -58,6 +59,12 @@ def test_the_tables_say_what_the_last_day_was(database_url: str, main: Recorder)
     last = stream.day[-1]
     assert (last.open, last.high, last.low, last.close) == tuple(map(Decimal, ("4.5", "5.5", "4.5", "5.5")))
     assert (last.volume, last.buy_volume, last.quote_volume) == tuple(map(Decimal, (4, 0, 20)))
+
+
+def test_the_tables_say_whose_books_they_have(database_url: str, main: Recorder) -> None:
+    main.write(depth_diff(1, 2), depth_diff(1, 2, market=Market.USDM, previous_final_update_id=0), trade(1))
+    seeds = read_live_seeds(database_url, ["main"], PART_S)
+    assert seeds.books == {(Market.SPOT, "BTCUSDT"), (Market.USDM, "BTCUSDT")}
 
 
 def test_a_database_that_is_away_is_said(database_url: str) -> None:

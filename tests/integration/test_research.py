@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import psycopg
@@ -19,6 +19,7 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.postgres.candles import read_candles
 from orderflow_recorder.postgres.connection import connect
 from orderflow_recorder.research.batches import TIMES, table_schema
+from orderflow_recorder.research.decimals import Numbers
 from tests.support import ledger, records
 from tests.support.captures import EPOCH, Expected, capture, lines
 from tests.support.database import new_database, with_database
@@ -98,6 +99,24 @@ def test_trades_say_what_the_capture_says(with_holes: research.Database) -> None
     assert exact.schema["trade_time"] == pl.Datetime("us", "UTC")
     assert floats.schema["quantity"] == pl.Float64
     assert with_holes.period("spot", "BTCUSDT") == (fills[0][-1], fills[-1][-1])
+
+
+def test_numbers_as_text_have_the_digits_of_the_venue(small: research.Database, with_holes: research.Database) -> None:
+    texts = with_holes.trades("spot", "BTCUSDT", numbers="text")
+    assert texts.select("price", "quantity").rows() == [(f"{fill.price}", f"{fill.quantity}") for fill in holed().fills]
+    exact, text = (
+        next(
+            one
+            for one in small.books("usdm", "NEOUSDT", levels=5, numbers=numbers)
+            if isinstance(one, research.BookUpdate)
+        )
+        for numbers in get_args(Numbers)
+        if numbers != "float"
+    )
+    assert text.bids == [(f"{price:f}", f"{quantity:f}") for price, quantity in exact.bids]
+    assert text.known_ask == (None if exact.known_ask is None else f"{exact.known_ask:f}")
+    book = small.book("usdm", "NEOUSDT", text.event_time, levels=5, numbers="text")
+    assert book.asks.select("price", "quantity").rows() == text.asks
 
 
 def test_a_span_includes_its_start_and_not_its_end(with_holes: research.Database) -> None:

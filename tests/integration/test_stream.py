@@ -8,6 +8,7 @@ from fastapi import WebSocketException
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from orderflow_recorder.api.stream import MOST_MESSAGE_BYTES, MOST_TOPICS
+from orderflow_recorder.domain.market import Market
 from orderflow_recorder.live import Hub, TickStore
 from tests.support.eventually import eventually
 from tests.support.records import book_snapshot, depth_diff, trade
@@ -40,6 +41,19 @@ async def test_a_client_subscribes_and_unsubscribes(server: StreamServer, store:
         await client.say(op="ping", id=2)
         assert await client.hear("pong") == {"type": "pong", "id": 2}
         assert [event["trade_id"] for event in client.events if event["type"] == "trade"] == [1]
+
+
+@pytest.mark.parametrize("size", [1, 62, 63, 64, 65, 400, 10_000, 30_000])
+async def test_messages_of_any_length_arrive_as_they_are(size: int) -> None:
+    hub = Hub(TickStore())
+    with serving(hub) as server:
+        async with connected(server.url, max_size=None) as client:
+            await client.say(op="subscribe", channel="gaps", market="*", symbol="*")
+            await client.hear("subscribed")
+            hub.tell_gap(Market.SPOT, "币安", 1, {"text": "币" * size + "x" * (size % 3)})
+            assert (await client.hear("gap"))["text"] == "币" * size + "x" * (size % 3)
+            await client.say(op="ping")
+            await client.hear("pong")
 
 
 async def test_a_symbol_may_be_in_lower_case_and_twice_is_once(server: StreamServer, store: TickStore) -> None:

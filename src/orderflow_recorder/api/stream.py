@@ -7,12 +7,15 @@ all does not answer a ping either, and is closed by its server (`StreamProtocol`
 import asyncio
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from struct import pack
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect, status
 from msgspec import Meta
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
 
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.live.hub import ALL, Hub
@@ -22,6 +25,12 @@ MOST_READERS: Final = 500
 MOST_TOPICS: Final = 1_000
 """Of one reader."""
 MOST_MESSAGE_BYTES: Final = 4_096
+
+_TEXT: Final = 0x81
+"""First byte of a text in one frame."""
+_LENGTH_16: Final = 126
+_LENGTH_64: Final = 127
+_MOST_16: Final = 0xFFFF
 
 _Id: TypeAlias = int | Annotated[str, Meta(max_length=64)] | None
 _SYMBOL: Final = re.compile(r"\*|\w{1,40}")
@@ -69,15 +78,44 @@ class _MessageError(Exception):
 
 
 class StreamProtocol(WebSocketsSansIOProtocol):
-    """For uvicorn's ``ws``: cuts the line of a client that does not answer a ping.
+    """For uvicorn's ``ws``, where many clients get the same: what is sent to all is made a frame once.
 
-    Its own way is to close it once everything is sent, which never happens where nobody reads.
+    It also cuts the line of a client that does not answer a ping. Uvicorn's own way is to close it once everything is
+    sent, which never happens where nobody reads.
     """
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401  # one of many typed dictionaries
+        """Send what the application says."""
+        text = message.get("text")
+        if text is not None and self._is_open:
+            await self.writable.wait()
+            if self._is_open:
+                self.transport.write(_frame(text))
+                return
+        await super().send(message)
 
     def keepalive_timeout(self) -> None:
         """Give the client up."""
         super().keepalive_timeout()
         self.transport.abort()
+
+    @property
+    def _is_open(self) -> bool:
+        """Say whether a text is a frame of its own here, without compression."""
+        conn = self.conn
+        return self.handshake_complete and conn.state is OPEN and not conn.extensions and not self.disconnected
+
+
+@lru_cache(maxsize=4)
+def _frame(text: str) -> bytes:
+    """Return a text as a server's frame: RFC 6455, section 5.2."""
+    payload = text.encode()
+    size = len(payload)
+    if size < _LENGTH_16:
+        return bytes((_TEXT, size)) + payload
+    if size <= _MOST_16:
+        return pack("!BBH", _TEXT, _LENGTH_16, size) + payload
+    return pack("!BBQ", _TEXT, _LENGTH_64, size) + payload
 
 
 def stream_router(

@@ -77,7 +77,7 @@ class LiveFeed:
         self._clock = SystemClock()
         self._books: PostgresBooks | None = None
         self._tails: dict[int, _Tail] = {}
-        self._begun: set[Key] = set()
+        self._written: set[Key] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
         self._gaps = GapWatch(address, hub) if address else None
@@ -148,6 +148,7 @@ class LiveFeed:
             return {}
         for stream in seeds.streams:
             _sow(self._store, stream)
+        self._written = set(seeds.books)
         return starts
 
     def _seeds(self, address: Callable[[], str], names: Sequence[str], *, patience_s: float) -> LiveSeeds | None:
@@ -203,12 +204,12 @@ class LiveFeed:
         return True
 
     def _take_up_books(self, records: Sequence[Record]) -> None:
-        """Before the first diff of a symbol, take its book from the tables."""
-        if self._books is None:
+        """Before the first diff of a symbol whose book the tables have, take it from there."""
+        if self._books is None or not self._written:
             return
         for record in records:
-            if isinstance(record, DepthDiff) and (record.market, record.symbol) not in self._begun:
-                self._begun.add((record.market, record.symbol))
+            if isinstance(record, DepthDiff) and (record.market, record.symbol) in self._written:
+                self._written.discard((record.market, record.symbol))
                 try:
                     self._take_up(self._books, record)
                 except SinkError as error:

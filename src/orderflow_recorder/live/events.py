@@ -8,7 +8,7 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import AggTrade, DecimalText, Trade
 from orderflow_recorder.live.rollup import Rollup, plain, trade_id
 from orderflow_recorder.live.times import iso
-from orderflow_recorder.live.values import Top
+from orderflow_recorder.live.values import Best
 
 _SECOND: Final = 1_000_000_000
 
@@ -77,18 +77,18 @@ def trade_event(trade: Trade | AggTrade) -> TradeEvent:
     )
 
 
-def top_event(market: Market, symbol: str, top: Top | None) -> TopEvent:
+def top_event(market: Market, symbol: str, best: Best | None) -> TopEvent:
     """Return the best levels as they are told."""
-    if top is None:
+    if best is None:
         return TopEvent(market, symbol, None, [], [], None, None)
     return TopEvent(
         market=market,
         symbol=symbol,
-        last_update_id=top.last_update_id,
-        bids=[(level.price, level.quantity) for level in top.bids],
-        asks=[(level.price, level.quantity) for level in top.asks],
-        event_time=None if top.event_time is None else iso(top.event_time),
-        receive_time=iso(top.receive_time),
+        last_update_id=best.last_update_id,
+        bids=best.bids,
+        asks=best.asks,
+        event_time=None if best.event_time is None else iso(best.event_time),
+        receive_time=iso(best.receive_time),
     )
 
 

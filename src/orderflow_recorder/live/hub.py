@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from orderflow_recorder.live.rollup import trade_id
 from orderflow_recorder.live.ticks import Key, TickStore
 
 FLUSH_S: Final = 0.025
+MOST_LATE_S: Final = 0.075
+"""By so much longer is a pause at most, where sending takes long."""
 MOST_AT_ONCE: Final = 3_000
 """Trades of one flush, some 700 kB: so that a message always fits into a reader's queue."""
 MOST_TOPS_AT_ONCE: Final = 100
@@ -54,7 +57,7 @@ class Hub:
         self._candles: dict[Place, CandleEvent] = {}
         self._gaps: list[Chunk] = []
         self._wake: Callable[[], object] | None = None
-        self._end = store.follow(self._take)
+        store.follow(self._take)
 
     async def run(self, pause: Callable[[float], Awaitable[object]]) -> None:
         """Flush whenever there is something, until cancelled.
@@ -74,7 +77,7 @@ class Hub:
                     something.set()
                 # Sending to all takes a while: where it takes longer than a pause, pauses become longer, too.
                 await pause(FLUSH_S + late_s)
-                late_s = max(0.0, loop.time() - began - FLUSH_S - late_s)
+                late_s = min(MOST_LATE_S, max(0.0, loop.time() - began - FLUSH_S - late_s))
         finally:
             self._wake = None
 
@@ -97,7 +100,7 @@ class Hub:
 
     def now(self, market: Market, symbol: str) -> TopEvent:
         """Return the best levels of a symbol, for a reader who begins to follow them."""
-        return top_event(market, symbol, self._store.get_top(market, symbol))
+        return top_event(market, symbol, self._store.get_best(market, symbol))
 
     def tell_gap(self, market: Market, symbol: str, gap_id: int, row: Mapping[str, Any]) -> None:
         """Tell a change of the gap ledger.
@@ -182,7 +185,7 @@ class Hub:
 
     def _top_chunks(self, books: Iterable[Key]) -> Iterator[Chunk]:
         for market, symbol in books:
-            event = top_event(market, symbol, self._store.get_top(market, symbol))
+            event = top_event(market, symbol, self._store.get_best(market, symbol))
             known = self._tops.get((market, symbol))
             if known is not None and (known.bids, known.asks) == (event.bids, event.asks):
                 continue
@@ -203,9 +206,11 @@ class Hub:
         self._answers = {}
 
     def _awake(self) -> None:
+        """Have the loop flush, if there is one, and something to flush."""
         wake = self._wake
-        if wake is not None:
-            wake()
+        if wake is not None and (self._trades or self._lost or self._books or self._candles or self._gaps):
+            with suppress(RuntimeError):  # the loop has just ended
+                wake()
 
 
 def _patterns(topic: Topic) -> tuple[Topic, ...]:

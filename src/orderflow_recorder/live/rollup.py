@@ -76,8 +76,10 @@ class Rollup(msgspec.Struct, array_like=True):
             self.last_id, self.close = number, price
         elif number < self.first_id:
             self.first_id, self.open = number, price
-        self.high = max(self.high, price)
-        self.low = min(self.low, price)
+        if price > self.high:  # a quarter of the time of max()
+            self.high = price
+        elif price < self.low:
+            self.low = price
         self.volume = _EXACT.add(self.volume, quantity)
         if not trade.buyer_is_maker:
             self.buy_volume = _EXACT.add(self.buy_volume, quantity)

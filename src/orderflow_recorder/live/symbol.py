@@ -19,7 +19,7 @@ from orderflow_recorder.live.day import RollingDay
 from orderflow_recorder.live.rates import Rate
 from orderflow_recorder.live.rollup import plain, trade_id
 from orderflow_recorder.live.seen import SeenIds
-from orderflow_recorder.live.values import Day, LastTrade, Level, Tick, Top
+from orderflow_recorder.live.values import Best, Day, LastTrade, Level, Tick, Top
 
 _NS_PER_S: Final = 1_000_000_000
 
@@ -81,19 +81,19 @@ class SymbolState:
             self._ticker = ticker
         self._updates.add(self._note(ticker.receive_time))
 
-    def top(self) -> Top | None:
+    def best(self) -> Best | None:
         """Return the best levels of the book, or what the venue told of them where there is none."""
-        best = self.book.best()
-        if best is None:
-            return None if self._stream_top is None else _stream_top(self._stream_top)
+        sides = self.book.best()
+        if sides is None:
+            return None if self._stream_top is None else _stream_best(self._stream_top)
         last, update_id = self.book.last, self.book.last_update_id
         known = last is not None and last.final_update_id == update_id
-        return Top(
+        return Best(
             last_update_id=update_id or 0,
             event_time=last.event_time if last is not None and known else None,
             receive_time=last.receive_time if last is not None else self._updated_at,
-            bids=tuple(Level(price, quantity) for price, quantity in best[0]),
-            asks=tuple(Level(price, quantity) for price, quantity in best[1]),
+            bids=sides[0],
+            asks=sides[1],
         )
 
     def seed_trade(self, trade: Trade | AggTrade) -> None:
@@ -108,8 +108,9 @@ class SymbolState:
         Args:
             now: When the newest record of all symbols was received, ns.
         """
-        top = self.top()
-        bid, ask = self._best(top)
+        best = self.best()
+        top = None if best is None else Top.of(best)
+        bid, ask = self._bid_and_ask(top)
         second, began = now // _NS_PER_S, self._began // _NS_PER_S
         return Tick(
             market=self._market,
@@ -130,7 +131,7 @@ class SymbolState:
         self._began = self._began or receive_time
         return receive_time // _NS_PER_S
 
-    def _best(self, top: Top | None) -> tuple[Level | None, Level | None]:
+    def _bid_and_ask(self, top: Top | None) -> tuple[Level | None, Level | None]:
         ticker = self._ticker
         if ticker is not None and (top is None or ticker.receive_time >= top.receive_time):
             return _level(ticker.bid_price, ticker.bid_quantity), _level(ticker.ask_price, ticker.ask_quantity)
@@ -181,13 +182,13 @@ def _last_trade(trade: Trade | AggTrade) -> LastTrade:
     )
 
 
-def _stream_top(top: BookTop) -> Top:
-    return Top(
+def _stream_best(top: BookTop) -> Best:
+    return Best(
         last_update_id=top.last_update_id,
         event_time=top.event_time,
         receive_time=top.receive_time,
-        bids=tuple(map(Level, top.bid_prices, top.bid_quantities)),
-        asks=tuple(map(Level, top.ask_prices, top.ask_quantities)),
+        bids=list(zip(top.bid_prices, top.bid_quantities, strict=True)),
+        asks=list(zip(top.ask_prices, top.ask_quantities, strict=True)),
     )
 
 

@@ -28,7 +28,7 @@ from orderflow_recorder.domain.records import (
 from orderflow_recorder.live.rollup import Rollup
 from orderflow_recorder.live.seen import SeenIds
 from orderflow_recorder.live.symbol import SymbolState
-from orderflow_recorder.live.values import Day, LastTrade, Level, Tick, Top
+from orderflow_recorder.live.values import Best, Day, LastTrade, Level, Tick, Top
 from orderflow_recorder.ports.books import BookSeed
 
 __all__ = ["Day", "Key", "LastTrade", "Level", "News", "Tick", "TickStore", "Top"]
@@ -100,11 +100,11 @@ class TickStore:
                 ticks[key] = self._symbols[key].tick(self.newest)
         return ticks
 
-    def get_top(self, market: Market, symbol: str) -> Top | None:
-        """Return the best levels alone, which is cheaper."""
+    def get_best(self, market: Market, symbol: str) -> Best | None:
+        """Return the best levels alone, which is much cheaper than `get`; none where there is no book."""
         with self._lock:
             state = self._symbols.get((market, symbol))
-            return None if state is None else state.top()
+            return None if state is None else state.best()
 
     def subscribe(
         self, told: Callable[[Tick], None], market: Market | str | None = None, symbol: str | None = None

@@ -37,6 +37,7 @@ class _Window:
         self._whole = len(best) < KEPT
         # Beyond the outermost level that is kept nothing is known here; where all are, beyond the edge of the book.
         self._edge = edge if self._whole else best[0][0] if highest_first else best[-1][0]
+        self._about = float(self._edge)
 
     def touch(self, texts: Sequence[DecimalText], side: Mapping[DecimalText, DecimalText], decimals: int) -> None:
         """Learn whether there are levels at some prices (hot path).
@@ -46,8 +47,11 @@ class _Window:
             side: All levels, zeros among them.
             decimals: Of its prices.
         """
-        edge, highest_first = self._edge, self._highest_first
+        edge, about, highest_first = self._edge, self._about, self._highest_first
         for text in texts:
+            # Most are far from the best: of two numbers the nearest floats are in the same order, or equal.
+            if float(text) < about if highest_first else float(text) > about:
+                continue
             price = Decimal(text)
             if price < edge if highest_first else price > edge:
                 continue

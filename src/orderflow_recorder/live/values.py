@@ -31,6 +31,16 @@ class LastTrade(msgspec.Struct, frozen=True, gc=False):
     """Our socket read, ns."""
 
 
+class Best(msgspec.Struct, frozen=True):
+    """The best levels of a book as they are kept: each a price and a quantity, best first."""
+
+    last_update_id: int
+    event_time: int | None
+    receive_time: int
+    bids: list[tuple[DecimalText, DecimalText]]
+    asks: list[tuple[DecimalText, DecimalText]]
+
+
 class Top(msgspec.Struct, frozen=True):
     """The best levels of a book, best first, at most 20 of each side."""
 
@@ -41,6 +51,17 @@ class Top(msgspec.Struct, frozen=True):
     """Our socket read, ns."""
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
+
+    @classmethod
+    def of(cls, best: Best) -> "Top":
+        """Return levels as they are told."""
+        return cls(
+            best.last_update_id,
+            best.event_time,
+            best.receive_time,
+            tuple(Level(price, quantity) for price, quantity in best.bids),
+            tuple(Level(price, quantity) for price, quantity in best.asks),
+        )
 
 
 class Day(msgspec.Struct, frozen=True, gc=False):

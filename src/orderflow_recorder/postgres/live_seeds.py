@@ -23,6 +23,7 @@ _COVERED: Final[LiteralString] = """
 SELECT market, symbol, stream, first_id, last_id FROM public.coverage
 WHERE stream IN ('trade', 'aggTrade') AND first_id IS NOT NULL
 """
+_BOOKS: Final[LiteralString] = "SELECT DISTINCT market, symbol FROM public.coverage WHERE stream LIKE 'depth%'"
 _MISSING: Final[LiteralString] = """
 SELECT market, symbol, stream, first_missing_id, last_missing_id FROM public.gaps
 WHERE stream IN ('trade', 'aggTrade') AND status <> 'healed' AND first_missing_id IS NOT NULL
@@ -128,10 +129,12 @@ class LiveSeeds(msgspec.Struct, frozen=True):
     Attributes:
         positions: Where each sink stands in each journal, by instance and sink.
         streams: What is there of each stream of trades.
+        books: Market and symbol of those of which book diffs are there.
     """
 
     positions: dict[tuple[str, str], Position]
     streams: Sequence[StreamSeed]
+    books: frozenset[tuple[Market, str]]
 
 
 def read_live_seeds(url: str, instances: Sequence[str], part_s: int) -> LiveSeeds:
@@ -150,7 +153,8 @@ def read_live_seeds(url: str, instances: Sequence[str], part_s: int) -> LiveSeed
         with connect(url) as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             positions = find_positions(connection, instances)
-            return LiveSeeds(positions, list(_streams(connection, part_s)))
+            books = frozenset((Market(market), symbol) for market, symbol in connection.execute(_BOOKS))
+            return LiveSeeds(positions, list(_streams(connection, part_s)), books)
     except psycopg.Error as error:
         raise sink_error(error, redact_url(url)) from error
 

@@ -40,7 +40,7 @@ def test_nothing_is_known_of_what_never_came() -> None:
     store = TickStore()
     store.take([event(EventKind.RUN_STARTED), instrument(), mark_price()])
     assert store.get("spot", "BTCUSDT") is None
-    assert store.get_top(SPOT, "BTCUSDT") is None
+    assert store.get_best(SPOT, "BTCUSDT") is None
     assert store.get_all() == {}
 
 
@@ -247,6 +247,6 @@ def test_what_the_tables_have_is_known_and_not_taken_again() -> None:
 def test_a_book_goes_on_where_the_tables_have_it() -> None:
     store = TickStore()
     store.seed_book(SPOT, "BTCUSDT", BookSeed(checkpoint=book_snapshot(3, source="checkpoint")), [depth_diff(4, 5)])
-    top = store.get_top(SPOT, "BTCUSDT")
+    top = store.get_best(SPOT, "BTCUSDT")
     assert top is not None
     assert top.last_update_id == 5
