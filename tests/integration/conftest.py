@@ -106,20 +106,23 @@ def holed(holed_database: psycopg.Connection[Any]) -> Iterator[psycopg.Connectio
         yield holed_database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Give a real Chromium."""
+    """Give a real Chromium; not for longer: while it is there, the thread has an event loop that runs."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=page.CHROMIUM, args=page.ARGUMENTS)
         yield started
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page_scene(
     postgres_url: str, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[page.Stage]:
-    """Give venue, recorder and server; the book of spot BTCUSDT has a hole, and one of its trades was healed."""
+    """Give venue, recorder and server, not for longer than they are needed.
+
+    The book of spot BTCUSDT has a hole that no source has, and its trades one that was healed.
+    """
     folder = tmp_path_factory.mktemp("page")
     with (
         database.new_database(postgres_url, template=postgres_template) as url,

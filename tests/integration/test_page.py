@@ -174,7 +174,7 @@ def test_it_comes_back_after_the_server_was_away(chromium: Browser, page_scene: 
         assert opened.text("#link-text").startswith("Disconnected · again in")
         assert page.evaluate("() => document.body.hasAttribute('data-stale')")
         page.wait_for_selector("#health[data-health=unknown]")
-        page_scene.serve(port=server.port)
+        again = page_scene.serve(port=server.port)
         page.wait_for_selector("#link[data-link=live]")
         page.wait_for_selector("#notices li")
         assert "Connected again after" in opened.text("#notices")
@@ -183,6 +183,7 @@ def test_it_comes_back_after_the_server_was_away(chromium: Browser, page_scene: 
         newest = opened.text("#tape-rows tr:first-child")
         page.wait_for_function("(before) => document.querySelector('#tape-rows tr').innerText !== before", arg=newest)
         page.wait_for_selector("#health[data-health=good]")
+    again.stop()
 
 
 def test_what_was_missed_is_told(chromium: Browser, page_scene: Stage) -> None:
@@ -226,6 +227,7 @@ def test_with_a_key_one_signs_in(chromium: Browser, page_scene: Stage) -> None:
         page.wait_for_selector("#signed-out:not([hidden])")
         page.wait_for_selector("#link[data-link=stopped]")
         assert "Sign in" in opened.text("#signed-out")
+    server.stop()
 
 
 def test_a_whole_venue_stays_smooth(chromium: Browser, page_scene: Stage) -> None:

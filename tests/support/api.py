@@ -1,6 +1,5 @@
 """The API on a socket of this machine, as `serve` runs it, and what it is made of."""
 
-import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from orderflow_recorder.api.app import create_app
 from orderflow_recorder.api.databases import DatabasePool
 from orderflow_recorder.api.services import Services
 from orderflow_recorder.app.clock import SystemClock
-from orderflow_recorder.app.serve import make_server
+from orderflow_recorder.app.serve import listen, make_server
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.live import Hub, TickStore
 from tests.support.processes import Program, free_port, wait_until
@@ -60,7 +59,7 @@ class ApiServer:
     def __init__(self, made_of: Services) -> None:
         """Prepare it."""
         self.services = made_of
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = listen("127.0.0.1", 0)
         self._server = make_server(create_app(made_of))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
 

@@ -83,7 +83,7 @@ def given_key(connection: HTTPConnection) -> str | None:
 
 
 def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
 
 
 def _sign(secret: bytes, expiry: str) -> str:

@@ -9,8 +9,15 @@ from orderflow_recorder.domain.errors import SinkError, SinkUnavailableError
 from orderflow_recorder.ports.clock import Clock
 from orderflow_recorder.research import Database, ResearchError
 
+MOST_WAITING: Final = 16
+"""Of threads: what needs no database must find some left."""
+
 _FORGET_S: Final = 1.0
 """So long the reason why a database cannot be opened holds for everybody else: not each of them has to wait for it."""
+
+
+class BusyError(SinkUnavailableError):
+    """The database answers, but others ask too much of it just now."""
 
 
 class DatabasePool:
@@ -28,6 +35,7 @@ class DatabasePool:
         self._connect = connect
         self._clock = clock
         self._patience_s = patience_s
+        self._room = threading.BoundedSemaphore(size + MOST_WAITING)
         self._free = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[Database] = []
@@ -39,24 +47,23 @@ class DatabasePool:
         """Lend one.
 
         Raises:
-            SinkError: There is none.
+            BusyError: Others have all of them.
+            SinkError: There is no database.
         """
-        if not self._free.acquire(timeout=self._patience_s):
-            msg = f"all connections were busy for {self._patience_s:g} s"
-            raise SinkUnavailableError(msg)
+        if not self._room.acquire(blocking=False):
+            msg = f"more than {MOST_WAITING} questions wait already"
+            raise BusyError(msg)
         try:
-            database = self._take()
+            if not self._free.acquire(timeout=self._patience_s):
+                msg = f"all connections were busy for {self._patience_s:g} s"
+                raise BusyError(msg)
             try:
-                yield database
-            except ResearchError:
-                self._keep(database)  # the question was wrong, not the database
-                raise
-            except BaseException:
-                database.close()
-                raise
-            self._keep(database)
+                with self._lent() as database:
+                    yield database
+            finally:
+                self._free.release()
         finally:
-            self._free.release()
+            self._room.release()
 
     def close(self) -> None:
         """Close all that are not lent; those that are when they come back."""
@@ -65,6 +72,19 @@ class DatabasePool:
             idle, self._idle = self._idle, []
         for database in idle:
             database.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[Database]:
+        database = self._take()
+        try:
+            yield database
+        except ResearchError:
+            self._keep(database)  # the question was wrong, not the database
+            raise
+        except BaseException:
+            database.close()
+            raise
+        self._keep(database)
 
     def _take(self) -> Database:
         while True:

@@ -96,18 +96,12 @@ def object_response(found: object) -> Response:
     return Response(msgspec.json.encode(found), media_type=Format.JSON, headers={"Vary": "Accept"})
 
 
-def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Return rows as JSON has them."""
-    rows: list[dict[str, Any]] = _in_words(table).to_pylist()
-    return rows
-
-
 def _json(table: pa.Table, after: str | None) -> Generator[bytes, None, None]:
     yield b'{"rows":['
     begun = False
     for batch in _in_words(table).to_batches(max_chunksize=_ROWS_AT_ONCE):
         if batch.num_rows:
-            yield (b"," if begun else b"") + msgspec.json.encode(batch.to_pylist())[1:-1]
+            yield (b"," if begun else b"") + pl.DataFrame(batch).write_json().encode()[1:-1]
             begun = True
     yield b'],"next":' + msgspec.json.encode(after) + b"}"
 

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from orderflow_recorder.api.databases import BusyError
 from orderflow_recorder.domain.errors import SinkError
 from orderflow_recorder.research import NumberTooWideError, QuestionError
 
@@ -85,12 +86,18 @@ def add_handlers(app: FastAPI, redact: Callable[[str], str], headers: Mapping[st
     def of_database(_request: HTTPConnection, error: Exception) -> Response:
         if isinstance(error.__cause__, QueryCanceled):
             detail = "the database took too long over this question: ask for less, or again when it is less busy"
+        elif isinstance(error, BusyError):
+            detail = f"the database is busy: {error}"
         else:
             detail = f"the database is away: {error}"
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, redact(detail), {"Retry-After": str(RETRY_S)})
 
     def of_width(_request: HTTPConnection, error: Exception) -> Response:
-        detail = f"{error}; ask for JSON or CSV, which have every digit"
+        assert isinstance(error, NumberTooWideError)  # noqa: S101  # the same
+        detail = (
+            f"{error.table}.{error.column}: expected at most 20 digits before the point and 18 after it, as Arrow has "
+            f"room for, received {error.value}: ask for JSON or CSV"
+        )
         return problem(HTTPStatus.NOT_ACCEPTABLE, redact(detail))
 
     def of_anything(request: Request, error: Exception) -> Response:

@@ -1,8 +1,8 @@
 """How a recorder is: what its processes say, and what arrived in the database last."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 import psutil
@@ -46,6 +46,10 @@ _ASLEEP: Final = "asleep"
 HealthT = TypeVar("HealthT", bound=ProcessHealth)
 
 
+Stored: TypeAlias = tuple[Sequence[StreamActivity], Sequence[TableStatus], DiskOutlook]
+"""What the database says."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """A recorder at one moment.
 
@@ -78,8 +82,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     disk: DiskOutlook | None = None
 
 
-def read_status(settings: Settings) -> Status:
-    """Return how the recorder of ``settings`` is; changes nothing."""
+def read_status(settings: Settings, stored: Callable[[Settings, int], Stored] | None = None) -> Status:
+    """Return how the recorder of ``settings`` is; changes nothing.
+
+    Args:
+        settings: Of the recorder.
+        stored: Reads the database; none: `read_stored`.
+    """
     now = SystemClock().now_ns()
     supervisor = _living(health_path(settings, SUPERVISOR), SupervisorHealth, now)
     collecting = {part.name: _living(part.health_path, CollectorHealth, now) for part in collectors(settings)}
@@ -95,7 +104,7 @@ def read_status(settings: Settings) -> Status:
     disk: DiskOutlook | None = None
     if settings.db_url or (supervisor is not None and only_half(supervisor) != COLLECTOR):
         try:
-            streams, tables, disk = _read_database(settings, now)
+            streams, tables, disk = (stored or read_stored)(settings, now)
         except OrderflowError as error:
             problems.append(str(error))
     return Status(
@@ -184,9 +193,16 @@ def _living(path: Path, kind: type[HealthT], now_ns: int) -> HealthT | None:
     return health if health is not None and is_fresh(health, now_ns) and psutil.pid_exists(health.pid) else None
 
 
-def _read_database(
-    settings: Settings, now_ns: int
-) -> tuple[Sequence[StreamActivity], Sequence[TableStatus], DiskOutlook]:
+def read_stored(settings: Settings, now_ns: int) -> Stored:
+    """Return what arrived in the database last, what its tables take, and how long the disk lasts.
+
+    Args:
+        settings: Where the database is.
+        now_ns: Wall time, ns since the epoch.
+
+    Raises:
+        OrderflowError: The database is away, or refuses.
+    """
     named = {*settings.symbols_spot, *settings.symbols_futures}
     symbols = None if ALL_SYMBOLS in named else sorted(named)
     with running_database(settings) as url, connect(url) as connection:

@@ -29,5 +29,5 @@ class NumberTooWideError(ResearchError):
         self.value = value
         super().__init__(
             f"{table}.{column}: expected at most 20 digits before the point and 18 after it (decimal128(38, 18)), "
-            f"received {value}; read it with numbers='float', or by SQL"
+            f"received {value}; read it with numbers='text' or 'float', or by SQL"
         )

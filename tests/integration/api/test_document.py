@@ -18,7 +18,7 @@ from tests.support.api import KEY, SECOND_KEY, ApiServer, pool_of, services
 
 LEFT_OUT = "positive_data_acceptance,ignored_auth"
 """No schema says that times are in order and spans not too long; wrong keys in numbers shut out the right one, too."""
-EXAMPLES = 5
+EXAMPLES = 25
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_schemathesis_finds_nothing(whole: ApiServer, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr
-    assert "429" not in done.stdout
+    assert "Rate limited" not in done.stdout
     assert re.search(r"(?P<all>\d{3,}) generated, (?P=all) passed", done.stdout)
 
 

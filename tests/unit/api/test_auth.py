@@ -31,7 +31,7 @@ def keys(clock: ManualClock) -> Keys:
 
 def test_each_key_is_found_and_nothing_else(keys: Keys) -> None:
     assert [keys.find(text) for text in (FIRST, SECOND)] == ["1", "2"]
-    for wrong in ("", FIRST[:-1], FIRST + "x", FIRST.upper(), f"{FIRST},{SECOND}", "ключ", "\udcff"):
+    for wrong in ("", FIRST[:-1], FIRST + "x", FIRST.upper(), f"{FIRST},{SECOND}", "ключ", "\udcff", "\ud800"):
         assert keys.find(wrong) is None
     assert keys.wanted
     assert not Keys((), ManualClock()).wanted

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from orderflow_recorder.api.databases import DatabasePool
+from orderflow_recorder.api.databases import MOST_WAITING, BusyError, DatabasePool
 from orderflow_recorder.domain.errors import SinkUnavailableError
 from orderflow_recorder.research import QuestionError
 from tests.support.manual_clock import ManualClock
+from tests.support.processes import wait_until
 
 
 class FakeDatabase:
@@ -76,10 +77,42 @@ def test_one_is_opened_when_it_is_needed_and_used_again(pool: DatabasePool, open
 
 
 def test_no_more_than_its_size_are_lent(pool: DatabasePool) -> None:
-    with pool(), pool(), pytest.raises(SinkUnavailableError, match="all connections were busy"), pool():
+    with pool(), pool(), pytest.raises(BusyError, match="all connections were busy"), pool():
         pytest.fail("a third of two")
     with pool():
         pass
+
+
+def test_no_more_than_a_few_wait(opener: Opener, clock: ManualClock) -> None:
+    pool = DatabasePool(opener, clock, size=1, patience_s=20)
+    entered = threading.Semaphore(0)
+
+    def wait() -> None:
+        entered.release()
+        with pool():
+            pass
+
+    with pool():
+        waiting = [threading.Thread(target=wait) for _ in range(MOST_WAITING)]
+        for thread in waiting:
+            thread.start()
+        for _ in waiting:
+            assert entered.acquire(timeout=20)
+        wait_until(lambda: refuses(pool), within_s=20, what="all of them wait")
+    for thread in waiting:
+        thread.join(20)
+    with pool():
+        pass
+
+
+def refuses(pool: DatabasePool) -> bool:
+    """Say whether it has no room for one more to wait."""
+    if pool._room.acquire(blocking=False):  # noqa: SLF001  # asking would be to wait
+        pool._room.release()  # noqa: SLF001
+        return False
+    with pytest.raises(BusyError, match="questions wait already"), pool():
+        pytest.fail("one more")
+    return True
 
 
 def test_one_that_failed_is_thrown_away_one_that_was_asked_nonsense_is_not(pool: DatabasePool, opener: Opener) -> None:

@@ -28,7 +28,7 @@ def health_router(reasons: Callable[[], Sequence[str]]) -> APIRouter:
     }
 
     @router.get("/live", responses=answers(alive, "It lives.", errors=False))
-    def live() -> Response:
+    async def live() -> Response:
         """Return that this process answers."""
         return JSONResponse({"alive": True})
 

@@ -240,6 +240,7 @@ function listen() {
     if (missed.channel === "candles") chart.load();
     if (missed.channel === "gaps") ledger.load();
   });
+  stream.on("error", (error) => notice(`The server refuses: ${error.reason}`, "error"));
   stream.on("back", (away) => {
     notice(awayText(away), "back");
     tape.skip("the connection was lost here");
