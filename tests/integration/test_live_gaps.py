@@ -32,8 +32,12 @@ def test_what_is_new_or_changed_is_told_once(database_url: str, main: Recorder) 
     assert told(changes) == []
     main.write(*from_rest(*range(11, 20), at=NOON + 60_000 * MILLISECOND))
     main.write(*from_rest(2, 5, at=NOON + 60_000 * MILLISECOND))
-    assert sorted(told(changes)) == [(2, 2, "healed"), (4, 4, "open"), (5, 5, "healed"), (6, 9, "open")] + [
-        (11, 19, "healed")
+    assert sorted(told(changes)) == [
+        (2, 2, "healed"),
+        (4, 4, "open"),
+        (5, 5, "healed"),
+        (6, 9, "open"),
+        (11, 19, "healed"),
     ]
     assert told(changes) == []
     changes.close()
