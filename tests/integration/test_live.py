@@ -181,7 +181,7 @@ def test_from_the_beginning_on_every_trade_is_told_once_and_every_tick_is_exact(
         assert recorder.stop(within_s=10) == 0
         expected = Expected.of(*recorder.journal())
         wanted = trades_of(expected)
-        wait_until(lambda: len(hearer.of("trade")) >= wanted.total(), within_s=30, what="all trades are told")
+        wait_until(lambda: len(hearer.of("trade")) >= wanted.total(), within_s=90, what="all trades are told")
         assert told(hearer.of("trade")) == wanted
         assert hearer.of("missed") == []
         assert_ticks(store, expected, recorder.journal(), simulator)
@@ -198,12 +198,12 @@ def test_with_a_database_it_goes_on_where_the_tables_end(tmp_path: Path, databas
             simulator.wait_finished(within_s=150)
             assert recorder.stop(within_s=10) == 0
             expected = Expected.of(*recorder.journal())
-            wait_until(loaded(database_url, expected), within_s=30, what="every row is in the database")
-            wait_until(lambda: is_at_the_end(store, expected), within_s=30, what="the last trade is taken")
+            wait_until(loaded(database_url, expected), within_s=90, what="every row is in the database")
+            wait_until(lambda: is_at_the_end(store, expected), within_s=90, what="the last trade is taken")
             assert_ticks(store, expected, recorder.journal(), simulator)
         # And once everything is in the tables, with nothing behind it.
         with fed(recorder.data, database_url) as (store, _):
-            wait_until(lambda: is_at_the_end(store, expected), within_s=30, what="the tables are taken")
+            wait_until(lambda: is_at_the_end(store, expected), within_s=90, what="the tables are taken")
             for market, symbol in SYMBOLS:
                 tick = store.get(market, symbol)
                 assert tick is not None

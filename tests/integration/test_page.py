@@ -172,7 +172,7 @@ def test_it_comes_back_after_the_server_was_away(chromium: Browser, page_scene: 
         server.stop()
         page.wait_for_selector("#link[data-link=waiting]")
         assert opened.text("#link-text").startswith("Disconnected · again in")
-        assert page.evaluate("() => document.body.hasAttribute('data-stale')")
+        page.wait_for_selector("body[data-stale]")
         page.wait_for_selector("#health[data-health=unknown]")
         again = page_scene.serve(port=server.port)
         page.wait_for_selector("#link[data-link=live]")

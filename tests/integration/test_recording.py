@@ -1,5 +1,7 @@
 """The main job, end to end, with the real programs: captures played into a real Postgres."""
 
+import re
+import signal
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -124,6 +126,20 @@ def test_killing_the_whole_recorder_loses_nothing_that_was_journaled(tmp_path: P
             simulator.wait_finished(within_s=120)
             assert recorder.stop(within_s=10) == 0
             assert_exact(database_url, Expected.of(*recorder.journal()))
+
+
+def test_no_thread_of_the_loader_dies_of_the_signal_that_asks_it_to_end(tmp_path: Path, database_url: str) -> None:
+    with (
+        SimulatorProgram(tmp_path / "simulator.log") as simulator,
+        RecorderProgram(tmp_path, {"DB_URL": database_url, **simulator.environment()}) as recorder,
+    ):
+        pid = wait_until(lambda: recorder.health("loader-postgres").get("pid"), within_s=60, what="it is there")
+        tasks = Path(f"/proc/{pid}/task")
+        blocked = [re.search(r"SigBlk:\s+(\w+)", (task / "status").read_text()) for task in tasks.iterdir()]
+        assert blocked
+        assert all(one is not None and int(one[1], 16) >> (signal.SIGTERM - 1) & 1 for one in blocked)
+        assert recorder.stop(within_s=10) == 0
+        assert "before it was done" not in recorder.output()
 
 
 def test_a_database_that_is_away_costs_no_memory_and_no_row(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ def loader_main(settings: Settings, parent_fd: int, journal: int = 1, number: in
         journal: Which of the recorder's journals; one that no collector writes is loaded to its end.
         number: Which of that journal's loaders.
     """
+    # Before numpy is loaded: it starts threads, and one that does not block the signal would end the whole process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     from orderflow_recorder.app.load import run_loader  # noqa: PLC0415  # as above
 
     part = Part(with_journal(settings, journal), journal, Shard(number, settings.loader_shards, Work.LOAD))
@@ -152,12 +154,11 @@ def watch_parent(parent_fd: int, gone: Callable[[], object]) -> threading.Thread
 
 
 def watch_sigterm(told: Callable[[], object]) -> None:
-    """Call ``told`` from a thread of its own on SIGTERM.
+    """Call ``told`` from a thread of its own on SIGTERM, which all threads must block.
 
     A signal handler would run between any two steps of the main thread, also while that holds the lock
     of the very event that the handler wants to set.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def watch() -> None:
         signal.sigwait({signal.SIGTERM})

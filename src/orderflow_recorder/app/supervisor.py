@@ -162,6 +162,8 @@ class _Keeper:
                 if code == EXIT_FAILED:
                     msg = f"{self.name} ended with exit code {code}: see its last line above"
                     raise ChildFailedError(msg)
+                if code:
+                    logger.warning("{} ended with {} before it was done", self.name, _describe(code))
                 return
             if code in {EXIT_USAGE, EXIT_REFUSED} and time.monotonic() < self._attended_until:
                 msg = f"{self.name} gave up with exit code {code}: see its last line above"
