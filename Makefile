@@ -27,7 +27,7 @@ demo: install  ## Record a simulated market for 30 s and show what was recorded;
 	@exec $(BIN)/orderflow-recorder demo
 
 test: install  ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: interop lint types test  ## Everything that must be clean: lint, format, types, import contracts, tests
 

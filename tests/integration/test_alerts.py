@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from tests.support.health_port import Port
+from tests.support.long import LONG
 from tests.support.nats_server import NatsServer
 from tests.support.processes import RecorderProgram, SimulatorProgram, wait_until
 from tests.support.prometheus import OBSERVABILITY, Prometheus, alert_names, promtool
@@ -86,7 +87,7 @@ def test_a_recorder_that_is_well_raises_no_alert_and_every_panel_has_its_answer(
         wait_until(lambda: prometheus.query(seen), within_s=WITHIN_S, what="it was watched for some time")
         promtool("check", "metrics", text=port.ask("/metrics", X_API_Key=KEY)[1])
         # What fires at once here waits for minutes in earnest, as a recorder that starts is not well yet.
-        wait_until(lambda: not prometheus.firing(), within_s=WITHIN_S, what="no alert fires")
+        wait_until(lambda: not prometheus.firing(), within_s=120, what="no alert fires")
         for path in sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json")):
             for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
                 for target in panel.get("targets", []):
@@ -102,6 +103,7 @@ def assert_answered(prometheus: Prometheus, expression: str) -> None:
         wait_until(lambda: prometheus.query(expression), within_s=20, what=f"{expression} has an answer")
 
 
+@LONG
 def test_what_venue_database_and_processes_do(tmp_path: Path, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(OLD_GAP, {"at": datetime.now(UTC) - timedelta(hours=43)})

@@ -161,18 +161,18 @@ def holes(url: str) -> set[str]:
 
 
 def test_two_collectors_of_all_symbols_stay_within_the_limits_of_one_address(tmp_path: Path, database_url: str) -> None:
-    """With 40 books of 250 weight each the venue's 6000 a minute do not suffice for all at once."""
+    """With 40 books of 250 weight each the venue's 6000 a minute do not suffice: snapshots are spread over it."""
     with SimulatorProgram(
         tmp_path / "simulator.log", "--symbols-spot", "40", "--symbols-usdm", "0", "--rate", "2"
     ) as simulator:
         settings = {"DB_URL": database_url, **simulator.environment(), "SYMBOLS_SPOT": "*", "SYMBOLS_FUTURES": ""}
         with RecorderProgram(tmp_path, {**settings, "COLLECTOR_SHARDS": "2"}) as recorder:
             wait_until(lambda: records(recorder, 1, 2), within_s=40, what="all sockets are open")
-            spent = wait_until(lambda: spends(recorder, 4200), within_s=40, what="the budget is spent")
+            spent = wait_until(lambda: spends(recorder, 3000), within_s=70, what="much of the budget is spent")
             assert recorder.stop(within_s=10) == 0
     assert spent <= 4800
     answered = query(database_url, "select count(*) from book_snapshots where source = 'rest'")
-    assert 14 <= answered[0][0] <= 19
+    assert 10 <= answered[0][0] <= 19
     assert query(database_url, "select * from sync_events where event = 'rate_limited'") == []
     streams = query(
         database_url,
