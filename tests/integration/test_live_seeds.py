@@ -17,6 +17,7 @@ from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
 from orderflow_recorder.live import Hub, TickStore
 from orderflow_recorder.live.day import BUCKET_NS
+from orderflow_recorder.ports.venue import RestAnswer
 from orderflow_recorder.postgres.live_seeds import read_live_seeds
 from tests.support.journal import open_writer, read_journal
 from tests.support.ledger_writer import Recorder, from_rest, trades
@@ -128,6 +129,32 @@ def test_what_the_tables_have_is_not_taken_twice(tmp_path: Path, database_url: s
     append(tmp_path / "journal" / "main", 2, 3, 4)
     with fed(tmp_path, database_url) as (store, _):
         wait_until(lambda: has(store, 4, 4), within_s=10, what="everything is taken once")
+
+
+def test_a_first_snapshot_builds_on_diffs_that_the_tables_have(
+    tmp_path: Path, database_url: str, main: Recorder
+) -> None:
+    main.write(depth_diff(1, 2), depth_diff(3, 4), depth_diff(5, 6))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE loader_positions SET segment = 0, byte_offset = 0")
+    writer = open_writer(tmp_path / "journal" / "main")
+    for first, last in ((7, 8), (9, 10)):
+        at = depth_diff(first, last).event_time // MILLISECOND
+        levels = {"b": [["99.0", "2"]], "a": [["101.0", "3"]]}
+        data = {"e": "depthUpdate", "E": at, "s": "BTCUSDT", "U": first, "u": last} | levels
+        frame = msgspec.json.encode({"stream": "btcusdt@depth@100ms", "data": data})
+        writer.append_frame(depth_diff(first, last).receive_time, Market.SPOT, 1, frame)
+        if first == 7:
+            book = {"lastUpdateId": 2, "bids": [["98.0", "1"]], "asks": [["102.0", "1"]]}
+            path, asked = "/api/v3/depth", {"symbol": "BTCUSDT", "limit": "5000"}
+            writer.append_rest(RestAnswer(Market.SPOT, path, asked, "BTCUSDT", NOON, msgspec.json.encode(book)))
+    writer.close()
+    with fed(tmp_path, database_url) as (store, feed):
+        wait_until(lambda: feed.at_end, within_s=10, what="the end is reached")
+        tick = store.get("spot", "BTCUSDT")
+        assert tick is not None
+        assert tick.book is not None
+        assert tick.book.last_update_id == 10
 
 
 def test_tables_that_are_far_behind_are_left_alone(

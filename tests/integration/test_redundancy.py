@@ -59,11 +59,13 @@ def freeze_loader(program: RecorderProgram, url: str) -> int:
 
     def stands_still() -> bool:
         os.kill(pid, signal.SIGSTOP)
-        with psycopg.connect(url) as connection:
-            if connection.execute(IN_TRANSACTION).fetchall() == [(0,)]:
-                return True
-        os.kill(pid, signal.SIGCONT)
-        return False
+        # More than once: what it had said before may still be on its way through a busy server.
+        for _ in range(20):
+            with psycopg.connect(url) as connection:
+                if connection.execute(IN_TRANSACTION).fetchall() != [(0,)]:
+                    os.kill(pid, signal.SIGCONT)
+                    return False
+        return True
 
     wait_until(stands_still, within_s=20, what="the loader is between two transactions")
     return pid

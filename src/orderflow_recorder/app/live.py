@@ -20,7 +20,7 @@ from orderflow_recorder.binance.parse import BinanceParser
 from orderflow_recorder.core.shards import is_part_of, journal_of
 from orderflow_recorder.domain.errors import JournalError, SinkError
 from orderflow_recorder.domain.positions import JOURNAL_START, Position
-from orderflow_recorder.domain.records import DepthDiff, Record
+from orderflow_recorder.domain.records import BookSnapshot, DepthDiff, Record
 from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.live.day import BUCKET_NS
 from orderflow_recorder.live.hub import Hub
@@ -76,6 +76,7 @@ class LiveFeed:
         self._address = address
         self._clock = SystemClock()
         self._books: PostgresBooks | None = None
+        self._baseless: dict[Key, DepthDiff] = {}
         self._tails: dict[int, _Tail] = {}
         self._written: set[Key] = set()
         self._stop = threading.Event()
@@ -204,16 +205,26 @@ class LiveFeed:
         return True
 
     def _take_up_books(self, records: Sequence[Record]) -> None:
-        """Before the first diff of a symbol whose book the tables have, take it from there."""
-        if self._books is None or not self._written:
+        """Before the first diff of a symbol whose book the tables have, take it from there.
+
+        Where they have diffs alone, the first snapshot may be older than our first diff: take those between from there.
+        """
+        books = self._books
+        if books is None:
             return
         for record in records:
-            if isinstance(record, DepthDiff) and (record.market, record.symbol) in self._written:
-                self._written.discard((record.market, record.symbol))
-                try:
-                    self._take_up(self._books, record)
-                except SinkError as error:
-                    _LOG.warning("{} {}: the live book waits for a snapshot: {}", record.market, record.symbol, error)
+            if not isinstance(record, DepthDiff | BookSnapshot):
+                continue
+            key = record.market, record.symbol
+            try:
+                if isinstance(record, DepthDiff) and key in self._written:
+                    self._written.discard(key)
+                    self._take_up(books, record)
+                elif isinstance(record, BookSnapshot) and (first := self._baseless.pop(key, None)) is not None:
+                    with closing(books.diffs(first, after=record.last_update_id)) as before:
+                        self._store.take(list(before))
+            except SinkError as error:
+                _LOG.warning("{} {}: the live book waits for a snapshot: {}", *key, error)
 
     def _take_up(self, books: PostgresBooks, diff: DepthDiff) -> None:
         seed = books.seed(diff)
@@ -221,6 +232,8 @@ class LiveFeed:
         if bases:
             with closing(books.diffs(diff, after=min(bases))) as later:
                 self._store.seed_book(diff.market, diff.symbol, seed, sorted(later, key=_final))
+        else:
+            self._baseless[diff.market, diff.symbol] = diff
 
 
 class _Tail:
