@@ -52,12 +52,12 @@ def test_the_tables_say_what_the_last_day_was(database_url: str, main: Recorder)
     times = {1: NOON - DAY_NS - BUCKET_NS, 2: NOON - DAY_NS // 2, 3: NOON - 1, 4: NOON, 5: NOON + MILLISECOND}
     main.write(*(trade(number, trade_time=at, price=f"{number}.5", quantity="2") for number, at in times.items()))
     (stream,) = read_live_seeds(database_url, ["main"], PART_S).streams
-    assert [(part.number, part.first_id, part.last_id, part.trade_count) for part in stream.day] == [
+    assert [(number, part.first_id, part.last_id, part.trade_count) for number, part in stream.day] == [
         (times[2] // BUCKET_NS, 2, 2, 1),
         (times[3] // BUCKET_NS, 3, 3, 1),
         (times[4] // BUCKET_NS, 4, 5, 2),
     ]
-    last = stream.day[-1]
+    _, last = stream.day[-1]
     assert (last.open, last.high, last.low, last.close) == tuple(map(Decimal, ("4.5", "5.5", "4.5", "5.5")))
     assert (last.volume, last.buy_volume, last.quote_volume) == tuple(map(Decimal, (4, 0, 20)))
 
@@ -83,6 +83,13 @@ def append(directory: Path, *numbers: int) -> None:
         frame = {"stream": "btcusdt@trade", "data": data | {"T": one.trade_time // MILLISECOND, "m": True, "M": True}}
         writer.append_frame(one.receive_time, Market.SPOT, 1, msgspec.json.encode(frame))
     writer.close()
+
+
+def stand_at(url: str, position: Position) -> None:
+    """Say how far the journal was loaded."""
+    with psycopg.connect(url) as connection:
+        where = (position.segment, position.offset)
+        connection.execute("UPDATE loader_positions SET segment = %s, byte_offset = %s", where)
 
 
 @contextmanager
@@ -124,8 +131,7 @@ def test_a_recorder_that_begins_later_is_followed_from_its_beginning(tmp_path: P
 
 def test_what_the_tables_have_is_not_taken_twice(tmp_path: Path, database_url: str, main: Recorder) -> None:
     main.write(*trades(1, 2, 3, price="1.0", quantity="2"))
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE loader_positions SET segment = 0, byte_offset = 0")
+    stand_at(database_url, Position(0, 0))
     append(tmp_path / "journal" / "main", 2, 3, 4)
     with fed(tmp_path, database_url) as (store, _):
         wait_until(lambda: has(store, 4, 4), within_s=10, what="everything is taken once")
@@ -135,8 +141,7 @@ def test_a_first_snapshot_builds_on_diffs_that_the_tables_have(
     tmp_path: Path, database_url: str, main: Recorder
 ) -> None:
     main.write(depth_diff(1, 2), depth_diff(3, 4), depth_diff(5, 6))
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE loader_positions SET segment = 0, byte_offset = 0")
+    stand_at(database_url, Position(0, 0))
     writer = open_writer(tmp_path / "journal" / "main")
     for first, last in ((7, 8), (9, 10)):
         at = depth_diff(first, last).event_time // MILLISECOND
@@ -162,8 +167,7 @@ def test_tables_that_are_far_behind_are_left_alone(
 ) -> None:
     monkeypatch.setattr(live, "FAR_BEHIND_BYTES", 100)
     main.write(*trades(1))
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE loader_positions SET segment = 0, byte_offset = 0")
+    stand_at(database_url, Position(0, 0))
     journal = tmp_path / "journal" / "main"
     append(journal, 2, 3)
     with fed(tmp_path, database_url) as (store, feed):
@@ -176,8 +180,7 @@ def test_a_journal_that_does_not_go_on_where_the_tables_end_is_followed_from_its
     tmp_path: Path, database_url: str, main: Recorder
 ) -> None:
     main.write(*trades(1))
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE loader_positions SET segment = 9, byte_offset = 5")
+    stand_at(database_url, Position(9, 5))
     journal = tmp_path / "journal" / "main"
     append(journal, 2, 3)
     with fed(tmp_path, database_url) as (store, feed):

@@ -1,29 +1,17 @@
 """The page of ``plot`` in a real browser."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from orderflow_recorder.app.plot import PlotRequest, draw
 from orderflow_recorder.domain.market import Market
 from tests.support.database import with_database
+from tests.support.page import CHROMIUM
 
-CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS: Final = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PANELS: Final = ["price", "book", "sum", "volume", "coverage"]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt install chromium")
@@ -108,15 +96,6 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Give a real Chromium."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def path(postgres_url: str, holed_database: psycopg.Connection[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the page of a capture with holes."""
     to = tmp_path_factory.mktemp("plot") / "page.html"
@@ -127,9 +106,9 @@ def path(postgres_url: str, holed_database: psycopg.Connection[Any], tmp_path_fa
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, path: Path) -> Opened:
+def opened(chromium: Browser, path: Path) -> Opened:
     """Give the page in light surroundings."""
-    return Opened(browser.new_page(viewport={"width": 1400, "height": 1400}, color_scheme="light"), path)
+    return Opened(chromium.new_page(viewport={"width": 1400, "height": 1400}, color_scheme="light"), path)
 
 
 def test_it_says_nothing_and_loads_nothing(opened: Opened, path: Path) -> None:
@@ -180,8 +159,8 @@ def test_all_panels_zoom_together_and_a_double_click_shows_all_again(opened: Ope
     assert opened.said == []
 
 
-def test_it_is_dark_in_dark_surroundings_and_light_on_demand(browser: Browser, path: Path) -> None:
-    dark = Opened(browser.new_page(color_scheme="dark"), path)
+def test_it_is_dark_in_dark_surroundings_and_light_on_demand(chromium: Browser, path: Path) -> None:
+    dark = Opened(chromium.new_page(color_scheme="dark"), path)
     background = "() => getComputedStyle(document.body).backgroundColor"
     assert dark.page.evaluate(background) == "rgb(18, 22, 28)"
     dark.page.click("#theme")

@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from loguru import logger
 
 from orderflow_recorder.app.clock import SystemClock
@@ -24,7 +23,6 @@ from orderflow_recorder.domain.records import BookSnapshot, DepthDiff, Record
 from orderflow_recorder.journal.segments import find_segments
 from orderflow_recorder.live.day import BUCKET_NS
 from orderflow_recorder.live.hub import Hub
-from orderflow_recorder.live.rollup import Rollup
 from orderflow_recorder.live.ticks import Key, TickStore
 from orderflow_recorder.loader.blocks import parse_block
 from orderflow_recorder.loader.parsing import TolerantParser
@@ -210,7 +208,7 @@ class LiveFeed:
         Where they have diffs alone, the first snapshot may be older than our first diff: take those between from there.
         """
         books = self._books
-        if books is None:
+        if books is None or not (self._written or self._baseless):
             return
         for record in records:
             if not isinstance(record, DepthDiff | BookSnapshot):
@@ -269,9 +267,8 @@ def end_of(directory: Path) -> Position:
 def _sow(store: TickStore, stream: StreamSeed) -> None:
     key = stream.market, stream.symbol
     store.seed_ids(*key, stream.taken, aggregates=stream.aggregates)
-    for part in stream.day:
-        fields = msgspec.structs.asdict(part)
-        store.seed_day(*key, fields.pop("number"), Rollup(**fields), aggregates=stream.aggregates)
+    for number, trades in stream.day:
+        store.seed_day(*key, number, trades, aggregates=stream.aggregates)
     if stream.newest is not None:
         store.seed_trade(stream.newest)
 

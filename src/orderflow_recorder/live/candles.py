@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Final, TypeAlias
 
+from orderflow_recorder.core.rollup import Rollup
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import AggTrade, Trade
-from orderflow_recorder.live.rollup import Rollup
 
 SETTLED_NS: Final = 2_000_000_000
 _SECOND: Final = 1_000_000_000

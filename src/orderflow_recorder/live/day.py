@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
+from orderflow_recorder.core.rollup import Rollup, total
 from orderflow_recorder.domain.records import AggTrade, Trade
-from orderflow_recorder.live.rollup import Rollup, total
 
 BUCKET_NS: Final = 300 * 1_000_000_000
 _BUCKETS: Final = 288

@@ -4,9 +4,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from orderflow_recorder.core.rollup import Rollup, plain, trade_id
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import AggTrade, DecimalText, Trade
-from orderflow_recorder.live.rollup import Rollup, plain, trade_id
 from orderflow_recorder.live.times import iso
 from orderflow_recorder.live.values import Best
 

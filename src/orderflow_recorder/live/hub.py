@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
+from orderflow_recorder.core.rollup import trade_id
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import AggTrade, Trade
 from orderflow_recorder.live.candles import Place, SecondCandles
 from orderflow_recorder.live.events import CandleEvent, TopEvent, candle_event, top_event, trade_event
 from orderflow_recorder.live.reader import Chunk, Message, Reader, Topic, message_of
-from orderflow_recorder.live.rollup import trade_id
 from orderflow_recorder.live.ticks import Key, TickStore
 
 FLUSH_S: Final = 0.025

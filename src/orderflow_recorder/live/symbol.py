@@ -3,6 +3,7 @@
 from typing import Final
 
 from orderflow_recorder.core.level_texts import is_zero
+from orderflow_recorder.core.rollup import plain, trade_id
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import (
     AggTrade,
@@ -17,7 +18,6 @@ from orderflow_recorder.domain.records import (
 from orderflow_recorder.live.books import LiveBook
 from orderflow_recorder.live.day import RollingDay
 from orderflow_recorder.live.rates import Rate
-from orderflow_recorder.live.rollup import plain, trade_id
 from orderflow_recorder.live.seen import SeenIds
 from orderflow_recorder.live.values import Best, Day, LastTrade, Level, Tick, Top
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from loguru import logger
 
 from orderflow_recorder.core.intervals import Interval
+from orderflow_recorder.core.rollup import Rollup
 from orderflow_recorder.domain.events import RecorderEvent
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.records import (
@@ -25,7 +26,6 @@ from orderflow_recorder.domain.records import (
     Record,
     Trade,
 )
-from orderflow_recorder.live.rollup import Rollup
 from orderflow_recorder.live.seen import SeenIds
 from orderflow_recorder.live.symbol import SymbolState
 from orderflow_recorder.live.values import Best, Day, LastTrade, Level, Tick, Top

@@ -6,7 +6,7 @@ up again where the database says it stood.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from heapq import merge
 from typing import Any, TypeAlias
@@ -56,12 +56,14 @@ class LocalBooks:
         """Keep no connection where nothing is asked."""
         self._source.close()
 
-    def take_all(self, records: Sequence[Record], pending: Sequence[Record]) -> Sequence[BookSnapshot | BookTop]:
+    def take_all(
+        self, records: Sequence[Record], pending: Callable[[], Sequence[Record]]
+    ) -> Sequence[BookSnapshot | BookTop]:
         """Return what follows from records, book by book: a book is in the processor's memory then, not only its head.
 
         Args:
             records: The next ones of the journal.
-            pending: Those before them that the database may not have yet.
+            pending: Returns those before them that the database may not have yet; asked for snapshots alone.
 
         Raises:
             SinkUnavailableError: As `take`.
@@ -80,7 +82,7 @@ class LocalBooks:
             for place, record in enumerate(of_book if key in snapshots else ()):
                 if type(record) is BookSnapshot:
                     own += self._take_diffs(key, of_book[begin:place])
-                    own += self.take(record, (*pending, *of_book[:place]))
+                    own += self.take(record, (*pending(), *of_book[:place]))
                     begin = place + 1
             own += self._take_diffs(key, of_book[begin:])
         return own

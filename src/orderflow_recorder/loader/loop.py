@@ -172,7 +172,7 @@ class Loader:
 
     def _take(self, block: JournalBlock, reader: JournalReader, now: float) -> None:
         for parsed in parse_block(block, self._parser, reader):
-            own = self._books.take_all(parsed.records, unwritten(self._flight, self._pending))
+            own = self._books.take_all(parsed.records, partial(unwritten, self._flight, self._pending))
             self._pending.add(parsed, now)
             for record in own:
                 self._pending.add_own(record, now)

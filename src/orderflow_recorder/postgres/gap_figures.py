@@ -1,16 +1,11 @@
 """The gap ledger in figures, for metrics; changes nothing."""
 
-from threading import Lock
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import msgspec
-import psycopg
 
 from orderflow_recorder.domain.gaps import WANTED
-from orderflow_recorder.postgres.connection import connect, redact_url
-from orderflow_recorder.postgres.errors import sink_error
-
-_SETTINGS: Final[LiteralString] = "SET default_transaction_read_only TO on; SET statement_timeout TO '10s'"
+from orderflow_recorder.postgres.kept_connection import KeptConnection
 
 # A hole that was asked for never gets too old to be healed.
 _FIGURES: Final[LiteralString] = """
@@ -52,9 +47,7 @@ class PostgresGapFigures:
 
     def __init__(self, url: str) -> None:
         """Remember the database, as `connection.connect` takes it."""
-        self._url = url
-        self._lock = Lock()
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection = KeptConnection(url)
 
     def read(self) -> list[GapFigures]:
         """Return the figures, by market, cause and status.
@@ -63,26 +56,8 @@ class PostgresGapFigures:
             SinkUnavailableError: Try again later.
             SinkRefusedError: A person must act.
         """
-        parameters = {"wanted": list(map(str, WANTED))}
-        with self._lock:
-            try:
-                return [GapFigures(*row) for row in self._open().execute(_FIGURES, parameters).fetchall()]
-            except psycopg.Error as error:
-                self._close()
-                raise sink_error(error, redact_url(self._url)) from error
+        return [GapFigures(*row) for row in self._connection.read(_FIGURES, {"wanted": list(map(str, WANTED))})]
 
     def close(self) -> None:
         """Release the connection. Idempotent."""
-        with self._lock:
-            self._close()
-
-    def _open(self) -> psycopg.Connection[Any]:
-        if self._connection is None:
-            self._connection = connect(self._url)
-            self._connection.execute(_SETTINGS)
-        return self._connection
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()

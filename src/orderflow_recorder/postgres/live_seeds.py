@@ -5,13 +5,13 @@ All of it is of one moment: with what the journal has behind the positions it is
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final, LiteralString
 
 import msgspec
 import psycopg
 
 from orderflow_recorder.core.intervals import Interval, subtract
+from orderflow_recorder.core.rollup import Rollup
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.domain.positions import Position
 from orderflow_recorder.domain.records import AggTrade, Trade
@@ -73,36 +73,6 @@ _DAY_LENGTH: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class DayPart(msgspec.Struct, frozen=True):
-    """A part of a symbol's last day.
-
-    Attributes:
-        number: Which, in parts since the epoch.
-        first_id: The lowest.
-        last_id: The highest.
-        open: Price of the first.
-        high: Highest price.
-        low: Lowest price.
-        close: Price of the last.
-        volume: Sum of quantities.
-        buy_volume: Of those whose taker bought.
-        quote_volume: Sum of price times quantity.
-        trade_count: Trades, also where they came as aggregates.
-    """
-
-    number: int
-    first_id: int
-    last_id: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    buy_volume: Decimal
-    quote_volume: Decimal
-    trade_count: int
-
-
 class StreamSeed(msgspec.Struct, frozen=True):
     """What the tables have of one stream of trades.
 
@@ -112,7 +82,7 @@ class StreamSeed(msgspec.Struct, frozen=True):
         aggregates: Whether it is ``aggTrade``.
         taken: The ids that are there.
         newest: The newest row; none where old rows were deleted, and nothing came since.
-        day: Of the 24 hours before it, in order.
+        day: The parts of the 24 hours before it, in order; each with its number, in parts since the epoch.
     """
 
     market: Market
@@ -120,7 +90,7 @@ class StreamSeed(msgspec.Struct, frozen=True):
     aggregates: bool
     taken: Sequence[Interval]
     newest: Trade | AggTrade | None
-    day: Sequence[DayPart]
+    day: Sequence[tuple[int, Rollup]]
 
 
 class LiveSeeds(msgspec.Struct, frozen=True):
@@ -180,7 +150,9 @@ def _streams(connection: psycopg.Connection[Any], part_s: int) -> Iterator[Strea
         )
 
 
-def _day(connection: psycopg.Connection[Any], stream: str, newest: Trade | AggTrade, part_s: int) -> list[DayPart]:
+def _day(
+    connection: psycopg.Connection[Any], stream: str, newest: Trade | AggTrade, part_s: int
+) -> list[tuple[int, Rollup]]:
     until = _EPOCH + timedelta(microseconds=newest.trade_time // 1000)
     where = {"market": newest.market, "symbol": newest.symbol, "width": part_s, "since": until - _DAY_LENGTH}
-    return [DayPart(*row) for row in connection.execute(_CANDLES[stream], where)]
+    return [(number, Rollup(*rest)) for number, *rest in connection.execute(_CANDLES[stream], where)]

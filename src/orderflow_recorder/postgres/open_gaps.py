@@ -1,21 +1,15 @@
 """Reads the gap ledger for those who heal; changes nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from threading import Lock
-from typing import Any, Final, LiteralString
-
-import psycopg
+from typing import Final, LiteralString
 
 from orderflow_recorder.core.shards import WHOLE, Shard
 from orderflow_recorder.domain.gaps import WANTED, OpenGap
 from orderflow_recorder.domain.market import Market
-from orderflow_recorder.postgres.connection import connect, redact_url
-from orderflow_recorder.postgres.errors import sink_error
+from orderflow_recorder.postgres.kept_connection import KeptConnection
 
 _LIMIT: Final = 10_000
 """Gaps at once: enough to heal for hours, few enough to hold in memory."""
-
-_SETTINGS: Final[LiteralString] = "SET default_transaction_read_only TO on; SET statement_timeout TO '10s'"
 
 # Some holes are wanted (`domain.gaps.WANTED`): who records by day did not ask for the nights.
 _OPEN: Final[LiteralString] = """
@@ -59,9 +53,7 @@ class PostgresLedger:
             shard: Whose symbols' gaps to tell of.
         """
         self._shard = shard
-        self._url = url
-        self._lock = Lock()
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection = KeptConnection(url)
 
     def open_gaps(self, market: Market) -> Sequence[OpenGap]:
         """Return gaps of trades and aggregate trades that the venue may still serve, oldest first.
@@ -72,9 +64,9 @@ class PostgresLedger:
         """
         symbols = None
         if self._shard.count > 1:  # beforehand, so that the limit holds none of the others' gaps
-            symbols = self._ours(market, [row[0] for row in self._read(_SYMBOLS, {"market": market})])
+            symbols = self._ours(market, [row[0] for row in self._connection.read(_SYMBOLS, {"market": market})])
         parameters = {"market": market, "symbols": symbols, "wanted": list(map(str, WANTED)), "limit": _LIMIT}
-        rows = self._read(_OPEN, parameters)
+        rows = self._connection.read(_OPEN, parameters)
         return [OpenGap(row[0], market, *row[1:]) for row in rows]
 
     def unreadable_diffs(self, market: Market) -> Mapping[int, str]:
@@ -84,7 +76,7 @@ class PostgresLedger:
             SinkUnavailableError: Try again later.
             SinkRefusedError: A person must act.
         """
-        found = dict(self._read(_UNREADABLE, {"market": market}))
+        found = dict(self._connection.read(_UNREADABLE, {"market": market}))
         ours = set(self._ours(market, found.values()))
         return {gap_id: symbol for gap_id, symbol in found.items() if symbol in ours}
 
@@ -93,24 +85,4 @@ class PostgresLedger:
 
     def close(self) -> None:
         """Release the connection. Idempotent."""
-        with self._lock:
-            self._close()
-
-    def _read(self, query: LiteralString, parameters: Mapping[str, object]) -> list[Any]:
-        with self._lock:
-            try:
-                return self._open().execute(query, parameters).fetchall()
-            except psycopg.Error as error:
-                self._close()
-                raise sink_error(error, redact_url(self._url)) from error
-
-    def _open(self) -> psycopg.Connection[Any]:
-        if self._connection is None:
-            self._connection = connect(self._url)
-            self._connection.execute(_SETTINGS)
-        return self._connection
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()

@@ -3,9 +3,9 @@
 import random
 from typing import Any
 
+from orderflow_recorder.core.rollup import Rollup, total
 from orderflow_recorder.domain.records import AggTrade, Trade
 from orderflow_recorder.live.day import BUCKET_NS, RollingDay
-from orderflow_recorder.live.rollup import Rollup, total
 from tests.support.records import NOON, agg_trade, trade
 
 DAY_NS = 288 * BUCKET_NS

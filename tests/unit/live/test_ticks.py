@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from orderflow_recorder.core.intervals import Interval
+from orderflow_recorder.core.rollup import Rollup
 from orderflow_recorder.domain.events import EventKind
 from orderflow_recorder.domain.market import Market
 from orderflow_recorder.live import Level, Tick, TickStore
 from orderflow_recorder.live.day import BUCKET_NS
-from orderflow_recorder.live.rollup import Rollup
 from orderflow_recorder.ports.books import BookSeed
 from tests.support.records import (
     MILLISECOND,

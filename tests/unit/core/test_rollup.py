@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from orderflow_recorder.live.rollup import Rollup, plain, total
+from orderflow_recorder.core.rollup import Rollup, plain, total
 from tests.support.records import agg_trade, trade
 
 
